@@ -5,7 +5,7 @@
 import { userError } from '../base/errors';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const VALUE_OF = new Map([...ALPHABET].map((letter, value) => [letter, value]));
+const VALUE_OF = new Map(Array.from(ALPHABET, (letter, value) => [letter, value]));
 
 export function encodeBase64(bytes: Uint8Array): string {
   let text = '';
