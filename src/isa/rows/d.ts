@@ -21,7 +21,7 @@ export const dRows: readonly Row[] = [
   d('fsd', 'imm[11:5] rs2 rs1 011 imm[4:0] 0100111', '{fs2}, {imm}({rs1})', floatMemory.fsd),
   ...floatRows('d'),
   d('fcvt.s.d', '0100000 00001 rs1 rm rd 1010011', '{fd}, {fs1}{rm}', toSingle),
-  d('fcvt.d.s', '0100001 00000 rs1 rm rd 1010011', '{fd}, {fs1}{rm}', toDouble),
+  d('fcvt.d.s', '0100001 00000 rs1 rm rd 1010011', '{fd}, {fs1}{exactrm}', toDouble),
   d(
     'fmv.x.d',
     '1110001 00000 rs1 000 rd 1010011',

@@ -197,10 +197,12 @@ export function floatRows(extensionName: 'f' | 'd'): Row[] {
     }),
     ...integerFormats.map(([suffix, format, code]) => {
       const name = `fcvt.${x}.${suffix}`;
+      // A double holds every 32-bit integer.
+      const rm = p === 64 && format.endsWith('32') ? '{exactrm}' : '{rm}';
       return row(
         name,
         `11010${fmt} ${code} rs1 rm rd ${op}`,
-        '{fd}, {rs1}{rm}',
+        `{fd}, {rs1}${rm}`,
         fromInteger(name, p, format),
       );
     }),
