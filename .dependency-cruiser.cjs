@@ -58,7 +58,8 @@ module.exports = {
     },
     {
       name: 'no-package-in-pure-rooms',
-      comment: 'pure rooms take types of the debug adapter protocol and pure decompressors, nothing else from npm',
+      comment:
+        'pure rooms take types of the debug adapter protocol and pure decompressors, nothing else from npm',
       severity: 'error',
       from: { path: anyOf(pure) },
       to: { path: 'node_modules', pathNot: 'node_modules/(@vscode/debugprotocol|fflate|fzstd)/' },
