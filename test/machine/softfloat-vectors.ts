@@ -150,13 +150,10 @@ function related(random: Random, format: Format, other: bigint): bigint {
       return BigInt.asUintN(format.width, (other ^ sign) + BigInt(random.below(5) - 2));
     case 1:
       return assemble(format, random.bits(1), field + random.below(7) - 3, fraction(random, size));
-    default:
-      return assemble(
-        format,
-        random.bits(1),
-        field - random.below(format.precision + 4),
-        fraction(random, size),
-      );
+    default: {
+      const distance = random.below(format.precision + 4) * (random.below(2) ? 1 : -1);
+      return assemble(format, random.bits(1), field + distance, fraction(random, size));
+    }
   }
 }
 

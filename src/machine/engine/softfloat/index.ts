@@ -8,7 +8,6 @@
  *
  * It does not know registers: NaN boxing and the choice of the rounding mode are the caller's.
  */
-import { defined } from '../../../base/errors';
 import type { FloatFunction } from '../../../isa/types';
 import { I32T, I64T, type F32, type F64, type FunctionBuilder, type FunctionRef } from '../../../wasm';
 import type { I32, I64, ModuleBuilder } from '../../../wasm';
@@ -16,7 +15,20 @@ import { emitArithmetic, type Arithmetic } from './arithmetic';
 import { F32_FORMAT, F64_FORMAT, emitComparisons } from './compare';
 import { bounds, emitConversions, type Conversions, type IntegerType } from './convert';
 import { emitMulAdd } from './fused';
-import { NX, isNan, makeKit, type Kit } from './kit';
+import { isNan, makeKit, type Kit } from './kit';
+import {
+  finite32,
+  finite64,
+  isExact,
+  nativeFromInteger,
+  nativeMulAdd32,
+  nativeMulAdd64,
+  nativeSuffices,
+  normal32,
+  normal64,
+  returnIf32,
+  returnIf64,
+} from './native';
 
 export interface SoftFloatOptions {
   /** Where the i32 of exception flags lies in linear memory: NV 16, DZ 8, OF 4, UF 2, NX 1. Flags are ORed in. */
@@ -67,25 +79,6 @@ export function emitSoftFloat(
   };
 }
 
-/** The native operation rounds as the guest wants and cannot add a flag but NX, which is set. */
-const nativeSuffices = (kit: Kit, rm: I32): I32 => kit.flags().and(NX).xor(1).or(rm).eqz();
-
-/** Any finite result: sums that are subnormal are exact, and those that are not finite are left to the soft path. */
-const finite64 = (bits: I64): I32 => bits.shl(1).ltU(0x7ffn << 53n);
-const finite32 = (bits: I32): I32 => bits.shl(1).ltU(0xff000000 | 0);
-
-/** Finite and at least twice the smallest normal number, so neither tiny nor rounded up from tiny. */
-const normal64 = (bits: I64): I32 =>
-  bits
-    .shl(1)
-    .sub(2n << 53n)
-    .ltU(0x7fdn << 53n);
-const normal32 = (bits: I32): I32 =>
-  bits
-    .shl(1)
-    .sub(2 << 24)
-    .ltU(0xfd000000 | 0);
-
 interface BinaryOperation {
   soft: FunctionRef;
   native64: (a: F64, b: F64) => F64;
@@ -114,7 +107,7 @@ function emitBinary(
     kit.m.function(`f64_${name}`, [I64T, I64T, I32T], I64T, (f) => {
       const [a, b, rm, row] = [f.param(0, I64T), f.param(1, I64T), f.param(2, I32T), rows[name]];
       f.if(nativeSuffices(kit, rm), () => {
-        returnIf64(f, row.accept64, row.native64(a.asF64(), b.asF64()).asI64());
+        returnIf64(f, row.accept64, row.native64(a.asF64(), b.asF64()));
       });
       const second = row.negateSecond ? b.xor(1n << 63n) : b;
       f.return(f.callI64(row.soft, a, second, rm, 0));
@@ -123,7 +116,7 @@ function emitBinary(
     kit.m.function(`f32_${name}`, [I32T, I32T, I32T], I32T, (f) => {
       const [a, b, rm, row] = [f.param(0, I32T), f.param(1, I32T), f.param(2, I32T), rows[name]];
       f.if(nativeSuffices(kit, rm), () => {
-        returnIf32(f, row.accept32, row.native32(a.asF32(), b.asF32()).asI32());
+        returnIf32(f, row.accept32, row.native32(a.asF32(), b.asF32()));
       });
       const second = row.negateSecond ? b.xor(1 << 31) : b;
       const [x, y] = [f.callI64(kit.widen, a), f.callI64(kit.widen, second)];
@@ -141,33 +134,19 @@ function emitBinary(
   };
 }
 
-function returnIf64(f: FunctionBuilder, accept: (bits: I64) => I32, result: I64): void {
-  const bits = f.let(result);
-  f.if(accept(bits), () => {
-    f.return(bits);
-  });
-}
-
-function returnIf32(f: FunctionBuilder, accept: (bits: I32) => I32, result: I32): void {
-  const bits = f.let(result);
-  f.if(accept(bits), () => {
-    f.return(bits);
-  });
-}
-
 function emitSqrt(kit: Kit, soft: Arithmetic): Record<'f32_sqrt' | 'f64_sqrt', FunctionRef> {
   return {
     f32_sqrt: kit.m.function('f32_sqrt', [I32T, I32T], I32T, (f) => {
       const [a, rm] = [f.param(0, I32T), f.param(1, I32T)];
       f.if(nativeSuffices(kit, rm), () => {
-        returnIf32(f, finite32, a.asF32().sqrt().asI32());
+        returnIf32(f, finite32, a.asF32().sqrt());
       });
       f.return(f.callI64(soft.sqrt, f.callI64(kit.widen, a), rm, 1).toI32());
     }),
     f64_sqrt: kit.m.function('f64_sqrt', [I64T, I32T], I64T, (f) => {
       const [a, rm] = [f.param(0, I64T), f.param(1, I32T)];
       f.if(nativeSuffices(kit, rm), () => {
-        returnIf64(f, finite64, a.asF64().sqrt().asI64());
+        returnIf64(f, finite64, a.asF64().sqrt());
       });
       f.return(f.callI64(soft.sqrt, a, rm, 0));
     }),
@@ -177,12 +156,19 @@ function emitSqrt(kit: Kit, soft: Arithmetic): Record<'f32_sqrt' | 'f64_sqrt', F
 function emitFused(kit: Kit, soft: FunctionRef): Record<'f32_mulAdd' | 'f64_mulAdd', FunctionRef> {
   return {
     f32_mulAdd: kit.m.function('f32_mulAdd', [I32T, I32T, I32T, I32T], I32T, (f) => {
-      const [a, b, c] = [0, 1, 2].map((index) => f.callI64(kit.widen, f.param(index, I32T)));
-      f.return(f.callI64(soft, defined(a), defined(b), defined(c), f.param(3, I32T), 1).toI32());
+      const [a, b, c, rm] = [f.param(0, I32T), f.param(1, I32T), f.param(2, I32T), f.param(3, I32T)];
+      f.if(nativeSuffices(kit, rm), () => {
+        nativeMulAdd32(f, a.asF32(), b.asF32(), c.asF32());
+      });
+      const widen = (bits: I32): I64 => f.callI64(kit.widen, bits);
+      f.return(f.callI64(soft, widen(a), widen(b), widen(c), rm, 1).toI32());
     }),
     f64_mulAdd: kit.m.function('f64_mulAdd', [I64T, I64T, I64T, I32T], I64T, (f) => {
-      const [a, b, c] = [f.param(0, I64T), f.param(1, I64T), f.param(2, I64T)];
-      f.return(f.callI64(soft, a, b, c, f.param(3, I32T), 0));
+      const [a, b, c, rm] = [f.param(0, I64T), f.param(1, I64T), f.param(2, I64T), f.param(3, I32T)];
+      f.if(nativeSuffices(kit, rm), () => {
+        nativeMulAdd64(f, a.asF64(), b.asF64(), c.asF64());
+      });
+      f.return(f.callI64(soft, a, b, c, rm, 0));
     }),
   };
 }
@@ -197,17 +183,22 @@ function emitInteger<T extends IntegerType>(
   const { m } = kit;
   const [upper, lowerNegated] = bounds[type];
   const is32 = type.endsWith('32');
+  const isSigned = type.startsWith('i');
   const to = (f: FunctionBuilder, double: I64): void => {
     const result = f.callI64(toInteger, double, f.param(1, I32T), upper, lowerNegated);
     f.return(is32 ? result.extend32S() : result);
   };
   const from = (f: FunctionBuilder, single: 0 | 1): I64 => {
     const [value, rm] = [f.param(0, I64T), f.param(1, I32T)];
-    if (type === 'u32') return f.callI64(fromInteger, 0, value.and(0xffffffffn), rm, single);
-    if (type === 'u64') return f.callI64(fromInteger, 0, value, rm, single);
-    const signed = f.let(is32 ? value.extend32S() : value);
-    const negative = f.let(signed.ltS(0n));
-    return f.callI64(fromInteger, negative, negative.select64(signed.neg(), signed), rm, single);
+    if (is32) f.set(value, isSigned ? value.extend32S() : value.and(0xffffffffn));
+    const small = isExact(value, single ? 24 : 53, isSigned);
+    f.if(small.or(nativeSuffices(kit, rm)), () => {
+      if (single) f.return(nativeFromInteger.f32(value, isSigned).asI32());
+      else f.return(nativeFromInteger.f64(value, isSigned).asI64());
+    });
+    if (!isSigned) return f.callI64(fromInteger, 0, value, rm, single);
+    const negative = f.let(value.ltS(0n));
+    return f.callI64(fromInteger, negative, negative.select64(value.neg(), value), rm, single);
   };
   return {
     [`f32_to_${type}`]: m.function(`f32_to_${type}`, [I32T, I32T], I64T, (f) => {
@@ -237,7 +228,7 @@ function emitFormats(kit: Kit, { narrow }: Conversions): Record<'f32_to_f64' | '
     f64_to_f32: kit.m.function('f64_to_f32', [I64T, I32T], I32T, (f) => {
       const [a, rm] = [f.param(0, I64T), f.param(1, I32T)];
       f.if(nativeSuffices(kit, rm), () => {
-        returnIf32(f, normal32, a.asF64().toF32().asI32());
+        returnIf32(f, normal32, a.asF64().toF32());
       });
       f.return(f.callI64(narrow, a, rm).toI32());
     }),
