@@ -8,10 +8,11 @@ import type { FunctionBuilder, I32, I32Like, I64, I64Like } from '../wasm';
 /** Operand values of one decoded instruction. Register numbers 0..31; fields that an instruction lacks are 0. */
 export interface Operands {
   rd: number;
+  /** Also the 5-bit immediate of csrrwi, csrrsi and csrrci, which have no rs1. */
   rs1: number;
   rs2: number;
   rs3: number;
-  /** Sign-extended immediate, int32: also the CSR number, the shift amount, the fence sets. */
+  /** Sign-extended immediate, int32: also the CSR number, the shift amount, the fence sets, aq and rl (2, 1). */
   imm: number;
   /** Static rounding mode 0..7 (7 = dynamic). */
   rm: number;

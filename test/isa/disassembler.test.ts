@@ -88,6 +88,18 @@ describe('disassembler', function () {
   }
 });
 
+describe('CSR table', () => {
+  it('has the names and numbers that objdump knows', function () {
+    requireTool(this, ...judgeTools);
+    // csrrw a1, csr, a0 with every CSR
+    const values = CSRS.map(({ number }) => ((number << 20) | 0x51_5f3) >>> 0);
+    const judge = objdump(new Uint8Array(Uint32Array.from(values).buffer), { aliases: false });
+    CSRS.forEach(({ name }, index) => {
+      assert.equal(canonical(judge.get(index * 4) ?? ''), `csrrw a1,${name},a0`);
+    });
+  });
+});
+
 describe('disassembler, without a judge', () => {
   it('writes the symbol of a target', () => {
     const symbolize = (address: bigint): string | undefined =>
