@@ -188,3 +188,24 @@ function complete(random: Random, name: FloatFunction, shape: Shape, operands: b
   const product = model(format.width === 32 ? 'f32_mul' : 'f64_mul', operands, random.below(5)).bits;
   return [...operands, random.below(3) ? related(random, format, product) : floatBits(random, format)];
 }
+
+/**
+ * Operands that random ones do not meet: results that only rounding lifts to the smallest normal number, and singles
+ * whose a * b + c, rounded to a double first, becomes a tie that it is not.
+ */
+export const corners: readonly (readonly [FloatFunction, ...bigint[]])[] = [
+  ['f64_mul', 0x0010000000000000n, 0x3fefffffffffffffn],
+  ['f64_mul', 0x8010000000000000n, 0x3fefffffffffffffn],
+  ['f64_div', 0x001fffffffffffffn, 0x4000000000000000n],
+  ['f64_mulAdd', 0x0010000000000000n, 0x3fefffffffffffffn, 0n],
+  ['f32_mul', 0x00800000n, 0x3f7fffffn],
+  ['f32_mul', 0x80800000n, 0x3f7fffffn],
+  ['f32_div', 0x00ffffffn, 0x40000000n],
+  ['f32_mulAdd', 0x00800000n, 0x3f7fffffn, 0n],
+  ['f64_to_f32', 0x380fffffffffffffn],
+  ['f64_to_f32', 0x380fffffe0000000n],
+  ['f64_to_f32', 0xb80ffffff0000000n],
+  ['f32_mulAdd', 0x4380a713n, 0x43ff3b1bn, 0x4b000000n],
+  ['f32_mulAdd', 0xc380a713n, 0x43ff3b1bn, 0xcb000000n],
+  ['f32_mulAdd', 0x43811e8dn, 0x43fed445n, 0x4b000001n],
+];

@@ -6,7 +6,7 @@ import { I32T, ModuleBuilder } from '../../src/wasm';
 import { requireTool } from '../support/tools';
 import { model, type Outcome } from './softfloat-model';
 import { runOnQemu, type Vector } from './softfloat-qemu';
-import { Random, operandsFor, shapes, type Shape } from './softfloat-vectors';
+import { Random, corners, operandsFor, shapes, type Shape } from './softfloat-vectors';
 
 const FLAGS_ADDRESS = 64;
 const roundingModes = ['RNE', 'RTZ', 'RDN', 'RUP', 'RMM'];
@@ -56,6 +56,10 @@ function* vectors(name: FloatFunction, shape: Shape, count: number, seed: number
   }
 }
 
+const cornerVectors: readonly Vector[] = corners.flatMap(([name, ...operands]) =>
+  roundingModes.map((_mode, rm) => ({ name, operands, rm })),
+);
+
 describe('soft float', () => {
   const { call } = instantiate();
 
@@ -63,29 +67,36 @@ describe('soft float', () => {
     assert.equal(shapes.size, 42);
   });
 
+  /** Both paths: the native one may run once the inexact flag is set. */
+  const checkBoth = (vector: Vector, expected: Outcome, judge: string): void => {
+    const untouched = 32;
+    check(vector, call(vector, untouched), { ...expected, flags: expected.flags | untouched }, judge);
+    check(vector, call(vector, 1), { ...expected, flags: expected.flags | 1 }, `(NX set before) ${judge}`);
+  };
+
   for (const [name, shape] of shapes) {
     it(`${name} is exact in every rounding mode`, () => {
-      const untouchedFlags = 32;
       for (const vector of vectors(name, shape, 2000, 1 + name.length)) {
-        const expected = model(name, vector.operands, vector.rm);
-        const flags = expected.flags | untouchedFlags;
-        check(vector, call(vector, untouchedFlags), { ...expected, flags }, 'model');
-        // The native path: it may run once the inexact flag is set.
-        check(vector, call(vector, 1), { ...expected, flags: expected.flags | 1 }, 'model, NX set before');
+        checkBoth(vector, model(name, vector.operands, vector.rm), 'model');
       }
     });
   }
+
+  it('is exact in the corners', () => {
+    for (const vector of cornerVectors)
+      checkBoth(vector, model(vector.name, vector.operands, vector.rm), 'model');
+  });
 
   it('agrees with QEMU', function () {
     requireTool(this, 'qemu-system-riscv64', 'riscv64-unknown-elf-as', 'riscv64-unknown-elf-ld');
     const perFunction = Number(process.env['SOFTFLOAT_VECTORS'] ?? 400);
     const all = [...shapes].flatMap(([name, shape]) => [...vectors(name, shape, perFunction, 77)]);
+    all.push(...cornerVectors);
     const judged = runOnQemu(all);
     all.forEach((vector, i) => {
       const expected = judged[i];
       assert.ok(expected);
-      check(vector, call(vector, 0), expected, 'QEMU');
-      check(vector, call(vector, 1), { ...expected, flags: expected.flags | 1 }, 'QEMU, NX set before');
+      checkBoth(vector, expected, 'QEMU');
     });
     console.log(`      ${all.length} results compared with QEMU`);
   });

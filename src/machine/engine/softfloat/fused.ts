@@ -63,11 +63,10 @@ export function emitMulAdd(kit: Kit): FunctionRef {
       f.return(f.callI64(kit.round, signOf(c), addend.exponent, addend.significand, rm, single));
     });
     const x = multiply(f, sign, unpack(f, a), unpack(f, b));
-    // A zero addend is put where it needs no alignment.
-    const exponent = f.let(sizeC.eqz().select(x.exponent, addend.exponent));
+    // A zero addend needs no care: its exponent is so low that a product below it rounds as if it were no number.
     const y: Wide = {
       sign: f.let(signOf(c)),
-      exponent,
+      exponent: addend.exponent,
       high: f.let(addend.significand.shrU(1)),
       low: f.let(i64(0n)),
     };
@@ -128,8 +127,8 @@ function alignTo(f: FunctionBuilder, kit: Kit, x: Wide, y: Wide): void {
   f.if(
     distance.geU(64),
     () => {
-      const sticky = y.low.ne(0n).toI64U();
-      f.set(y.low, f.callI64(kit.shiftRightJam, y.high.or(sticky), distance.sub(64)));
+      // Where y is not zero y.high is not, so what is left of it is sticky enough for y.low too.
+      f.set(y.low, f.callI64(kit.shiftRightJam, y.high, distance.sub(64)));
       f.set(y.high, i64(0n));
     },
     () => {

@@ -68,10 +68,10 @@ function upperHalf(f: FunctionBuilder, a: F64): Local<F64> {
 
 /**
  * a * b + c on doubles: the rounded sum of the rounded product and c, and the errors of both, which are doubles. Their
- * own sum d has a relative error below 2^-52, so where both ends of that interval round to the same number, that is it
- * (rounding is monotonic). Overflow on the way makes a NaN, which is unequal to itself. Underflow of the product's error
- * is kept out by the bounds: with exponents above -900 + 53 it is exact, and a subnormal d cannot move a result that
- * large.
+ * own rounded sum, `error`, is off by less than 2^-52 of itself, so where both ends of that interval lead to the same
+ * result, that is the one (rounding is monotonic). Overflow on the way makes a NaN, which is unequal to itself. Underflow
+ * is kept out by the bounds of 2^-800: the product's error is a multiple of 2^-906, and a result that large is not
+ * moved by a subnormal `error`.
  */
 export function nativeMulAdd64(f: FunctionBuilder, a: F64, b: F64, c: F64): void {
   const product = f.let(a.mul(b));
