@@ -31,6 +31,9 @@ function parse(args: readonly string[]): Options {
   return { unit: args.includes('--unit'), only, mocha };
 }
 
+/** Ends a mocha that hangs, or that a leaked handle keeps alive; far above what any folder needs. */
+const folderLimitMs = 15 * 60_000;
+
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
 /** Runs one npm script; true if it succeeded. */
@@ -60,6 +63,7 @@ function suite(name: string, files: readonly string[], args: readonly string[]):
   const { status, signal } = spawnSync(process.execPath, [mocha, ...reporter, ...strict, ...args, ...files], {
     cwd: root,
     stdio: 'inherit',
+    timeout: folderLimitMs,
     env: { ...process.env, MOCHA_RESULT: resultFile },
   });
   const dead: SuiteResult = { passed: 0, failed: 1, skipped: 0 };
