@@ -36,7 +36,6 @@ export const EVENT = {
 } as const;
 
 export type RequestName = (typeof REQUEST)[keyof typeof REQUEST];
-export type EventName = (typeof EVENT)[keyof typeof EVENT];
 
 export * from './base64';
 export * from './checkpoints';
