@@ -1,0 +1,524 @@
+/**
+ * The deterministic machine: harts, memory, devices and virtual time as one thing that can run to an exact instant,
+ * be saved and be restored. `run` is synchronous and returns at the latest at `until`; what it does is a function of
+ * the state alone (I1, I4). It does not wait: where all harts wait, or a disk is late, it says so and the caller
+ * decides; what the caller does about it goes into the input log (I2), which is not kept here.
+ */
+import { physAddr, type Instret, type PhysAddr } from '../base/brand';
+import { invariant } from '../base/errors';
+import { Bus } from './bus';
+import { Board } from './board';
+import { CodeCache } from './code';
+import { DEFAULT_QUANTUM, INSTRUCTIONS_PER_TICK, MAX_SLICE, type MachineConfig } from './config';
+import type { DiskContents, Section } from './device';
+import { Access } from './engine/mmu';
+import { MENVCFG } from './engine/cells';
+import { instantiateEngine } from './engine/engine';
+import type { EngineExports } from './engine/module';
+import { Sbi } from './firmware/sbi';
+import { Harts } from './harts';
+import { Hasher } from './hash';
+import { CONTEXT_BYTES, DATA_CONTEXTS, Exit, G, H, HART_TLB_BYTES, TLB_BASE, TLB_BYTES } from './layout';
+import { GuestMemory, LinearMemory, type PageTable } from './memory';
+import { writePmp } from './pmp';
+import type { Finished, MachineStop } from './stop';
+
+/** All of a machine's state at one instant; frozen (I3). Owned by a checkpoint, which must release it. */
+export interface MachineState {
+  readonly instret: Instret;
+  readonly timeSkew: number;
+  readonly current: number;
+  readonly quantumLeft: number;
+  readonly harts: readonly Uint8Array[];
+  readonly sections: readonly Section[];
+  readonly finished: Finished | undefined;
+  readonly pages: PageTable;
+  readonly disks: readonly DiskContents[];
+}
+
+/** An access range that stops the run after the instruction that touches it. Virtual addresses, inclusive. */
+export interface Watch {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
+/** Watchpoints that one machine can have. */
+export const MAX_WATCHES = 16;
+
+const MTIP = 7;
+const STIP = 5;
+
+export class Machine {
+  readonly harts: Harts;
+  readonly memory: GuestMemory;
+  readonly linear: LinearMemory;
+  readonly board: Board;
+  readonly engine: EngineExports;
+  private readonly bus: Bus;
+  private readonly code: CodeCache;
+  private readonly sbi: Sbi;
+  private count = 0;
+  private running = false;
+  private deadlinesDirty = true;
+  private nextDeadline = Infinity;
+  private interrupted = false;
+  private finished: Finished | undefined;
+  private resetWanted = false;
+  private timeSkew = 0;
+
+  constructor(
+    readonly config: MachineConfig,
+    /** A byte left the guest through its console. May call interrupt(). */
+    onConsole: (byte: number) => void,
+  ) {
+    this.linear = new LinearMemory();
+    const engine = (): EngineExports => this.engine;
+    this.code = new CodeCache(this.linear);
+    this.linear.set32(G.nextSlot, 1);
+    this.linear.setCount(G.instructionsPerTick, INSTRUCTIONS_PER_TICK);
+    this.linear.set32(G.tohostPage, -1 >>> 0);
+    this.linear.set32(G.svadu, config.svadu === false ? 0 : 1);
+    this.linear.set32(G.sbi, config.boot.mode === 'sbi' ? 1 : 0);
+    this.setSkipAt(-1);
+    this.memory = new GuestMemory(this.linear, config.ramBytes, engine, (slot) => {
+      this.code.forgetSlot(slot);
+    });
+    this.harts = new Harts(this.linear, engine, config.harts, config.quantum ?? DEFAULT_QUANTUM);
+    this.bus = new Bus(this.linear);
+    this.engine = instantiateEngine(this.linear, {
+      moreFrames: () => {
+        this.memory.moreFrames();
+      },
+      mmioRead: (size) => this.bus.read(size),
+      mmioWrite: (size) => this.bus.write(size),
+      slotEvicted: (slot) => {
+        this.code.forgetSlot(slot);
+      },
+      markBreakpoints: (slotBase, pageVa) => {
+        this.code.markBreakpoints(slotBase >>> 0, pageVa);
+      },
+      pmpWrite: (number) => {
+        writePmp(this.linear, number);
+      },
+      instructionBits: () => this.standingInstruction(),
+      decode: (record, slotBase) => {
+        this.code.decode(record >>> 0, slotBase >>> 0);
+      },
+      decodeAside: (record, slotBase) => this.code.decodeAside(record >>> 0, slotBase >>> 0),
+      decodeCrossing: (record, slotBase, second) =>
+        this.code.decodeCrossing(record >>> 0, slotBase >>> 0, second >>> 0),
+    });
+    this.board = new Board(config, {
+      memory: this.memory,
+      now: () => this.virtualNow(),
+      ticks: () => this.ticks(),
+      setLine: (hart, line, level) => {
+        this.harts.setLine(hart, line, level);
+        this.endRunSoon();
+      },
+      deadlinesChanged: () => {
+        this.deadlinesDirty = true;
+        this.endRunSoon();
+      },
+      setTicks: (ticks) => {
+        this.timeSkew = ticks - Math.floor(this.nowInRun() / INSTRUCTIONS_PER_TICK);
+        this.linear.setCount(G.timeSkew, this.timeSkew);
+        this.deadlinesDirty = true;
+        this.endRunSoon();
+      },
+      finish: (finished) => {
+        if (finished === 'reset') this.resetWanted = true;
+        else this.finished = finished;
+        this.endRunSoon();
+      },
+      onConsole,
+    });
+    for (const device of this.board.devices) this.bus.add(device);
+    this.sbi = new Sbi({
+      harts: this.harts,
+      memory: this.memory,
+      timerChanged: () => {
+        this.deadlinesDirty = true;
+      },
+      flushTlb: (hart) => {
+        this.harts.with(hart, () => {
+          this.engine.flushTlb();
+        });
+      },
+      consolePut: (byte) => {
+        onConsole(byte);
+      },
+      consoleGet: () => this.board.takeConsoleByte(),
+      finish: (reason) => {
+        if (reason === 'reset') this.resetWanted = true;
+        else
+          this.finished =
+            reason === 'poweroff'
+              ? { kind: 'finished', reason, exitCode: 0 }
+              : { kind: 'finished', reason, exitCode: 1 };
+      },
+    });
+    this.memory.setRom(this.board.resetRom());
+    this.powerOn();
+  }
+
+  /** Loads RAM and resets harts; devices are at power-on or have been reset. */
+  private powerOn(): void {
+    const { boot } = this.config;
+    for (const segment of boot.segments) this.memory.write(segment.address, segment.bytes);
+    this.memory.write(boot.fdtAddress, boot.deviceTree);
+    if (boot.tohost !== undefined) {
+      this.linear.set32(G.tohostPage, Math.floor((boot.tohost - 0x8000_0000) / 4096));
+      this.linear.set32(G.tohostOffset, boot.tohost & 0xff8);
+    }
+    this.harts.reset(boot.mode === 'sbi' ? boot.entry : 0x1000, this.config.svadu !== false);
+    if (boot.mode === 'sbi') this.harts.enterSupervisor(boot.entry, boot.fdtAddress);
+    this.deadlinesDirty = true;
+  }
+
+  private systemReset(): void {
+    this.resetWanted = false;
+    for (const device of this.board.devices) device.reset();
+    this.memory.clear();
+    this.powerOn();
+    this.flushAllTlbs();
+  }
+
+  // --- time
+
+  /** Attempted instructions since power-on (I1). */
+  get instret(): Instret {
+    return this.nowInRun() as Instret;
+  }
+
+  private nowInRun(): number {
+    if (!this.running) return this.count;
+    return this.linear.getCount(G.icountEnd) - this.linear.get32(G.budget) - 1;
+  }
+
+  /** What devices measure deadlines in: instructions, plus those that idle skips stand for. */
+  private virtualNow(): Instret {
+    return (this.nowInRun() + this.timeSkew * INSTRUCTIONS_PER_TICK) as Instret;
+  }
+
+  /** mtime, in ticks of 100 ns. */
+  ticks(): number {
+    return Math.floor(this.nowInRun() / INSTRUCTIONS_PER_TICK) + this.timeSkew;
+  }
+
+  /** All harts wait: time jumps. The caller has logged it (I2). */
+  skipIdle(ticks: number): void {
+    this.timeSkew += ticks;
+    this.linear.setCount(G.timeSkew, this.timeSkew);
+    this.deadlinesDirty = true;
+  }
+
+  // --- running
+
+  /** Makes run() return 'interrupted' at once, or after the instruction that is being executed. */
+  interrupt(): void {
+    this.interrupted = true;
+    this.endRunSoon();
+  }
+
+  private endRunSoon(): void {
+    if (!this.running) return;
+    const left = this.linear.get32(G.budget);
+    this.linear.setCount(G.icountEnd, this.linear.getCount(G.icountEnd) - left);
+    this.linear.set32(G.budget, 0);
+  }
+
+  /** Runs to `until`, or to a reason to stop before; at most `maxSlices` slices of 1M instructions, then 'interrupted'. */
+  run(until: number, maxSlices = Infinity): MachineStop {
+    for (let slices = 0; ; ) {
+      if (this.resetWanted) this.systemReset();
+      if (this.finished) return this.finished;
+      if (this.interrupted) {
+        this.interrupted = false;
+        return { kind: 'interrupted' };
+      }
+      if (this.deadlinesDirty || this.virtualNow() >= this.nextDeadline) {
+        const waiting = this.board.serviceDeadlines(this.virtualNow());
+        this.updateTimers();
+        if (waiting) return { kind: 'waiting', waiting };
+        if (this.finished || this.resetWanted) continue;
+      }
+      if (this.count >= until) return { kind: 'reached' };
+      if (!this.harts.pick()) return { kind: 'idle', skipTicks: this.ticksToDeadline() };
+      if (slices++ >= maxSlices) return { kind: 'interrupted' };
+      const stop = this.slice(until);
+      if (stop) return stop;
+    }
+  }
+
+  private slice(until: number): MachineStop | undefined {
+    const { linear, harts } = this;
+    let budget = Math.min(until - this.count, MAX_SLICE);
+    const toDeadline = this.nextDeadline - this.timeSkew * INSTRUCTIONS_PER_TICK - this.count;
+    budget = Math.min(budget, toDeadline);
+    if (harts.count > 1) budget = Math.min(budget, harts.quantumLeft);
+    invariant(budget > 0, 'a slice makes progress');
+    linear.set32(G.exit, Exit.none);
+    linear.set32(G.budget, budget);
+    linear.setCount(G.icountEnd, this.count + budget);
+    this.running = true;
+    let exit: number;
+    try {
+      exit = this.engine.run();
+    } finally {
+      this.running = false;
+    }
+    const before = this.count;
+    this.count = linear.getCount(G.icountEnd) - linear.get32(G.budget);
+    harts.quantumLeft -= this.count - before;
+    return this.handleExit(exit);
+  }
+
+  private handleExit(exit: number): MachineStop | undefined {
+    const { linear, harts } = this;
+    const hart = harts.current;
+    switch (exit) {
+      case Exit.budget:
+      case Exit.wfi:
+        return undefined;
+      case Exit.attention:
+        this.deadlinesDirty = true;
+        return undefined;
+      case Exit.sbi:
+        this.sbi.call(hart);
+        return undefined;
+      case Exit.htif:
+        this.finishHtif();
+        return undefined;
+      case Exit.breakpoint:
+        return this.breakpointHit(hart);
+      case Exit.watchpoint: {
+        const index = linear.get32(G.watchHit) - 1;
+        const size = linear.get32(G.watchHitSize);
+        linear.set32(G.watchHit, 0);
+        return {
+          kind: 'watchpoint',
+          hart,
+          pc: linear.get64(G.watchHitPc),
+          address: linear.get64(G.watchHitAddress),
+          sizeBytes: size & 0xff,
+          write: size >> 8 !== 0,
+          index,
+        };
+      }
+      case Exit.trap: {
+        const cause = linear.get32(G.trapCause);
+        return {
+          kind: 'trap',
+          hart,
+          pc: linear.get64(H.pc),
+          cause: cause & 0x7fff_ffff,
+          interrupt: cause >>> 31 === 1,
+          tval: linear.get64(G.trapTval),
+        };
+      }
+      default:
+        invariant(false, `engine exit ${exit} is known`);
+    }
+  }
+
+  private breakpointHit(hart: number): MachineStop | undefined {
+    const pc = this.linear.get64(H.pc);
+    if (this.code.hasBreakpoint(pc)) return { kind: 'breakpoint', hart, pc };
+    // The mark belongs to another virtual address of the same page: pass it.
+    this.setSkipAt(this.count);
+    return undefined;
+  }
+
+  private finishHtif(): void {
+    const outcome = this.board.htif(this.memory);
+    if (outcome !== undefined) this.finished = { kind: 'finished', reason: 'htif', exitCode: outcome };
+  }
+
+  // --- timers
+
+  private updateTimers(): void {
+    this.deadlinesDirty = false;
+    const now = this.ticks();
+    let next = this.board.nextDeadline();
+    const compare = (hart: number, line: number, value: bigint, enabled: boolean): void => {
+      const due = enabled && value <= BigInt(now);
+      this.harts.setLine(hart, line, due);
+      if (!enabled || due || value > BigInt(Number.MAX_SAFE_INTEGER)) return;
+      next = Math.min(next, Number(value) * INSTRUCTIONS_PER_TICK);
+    };
+    for (let hart = 0; hart < this.harts.count; hart++) {
+      compare(hart, MTIP, this.board.timecmp(hart), true);
+      const sstc = (this.harts.get64(hart, H.menvcfg) & MENVCFG.STCE) !== 0n;
+      compare(hart, STIP, this.harts.get64(hart, H.stimecmp), sstc);
+    }
+    this.nextDeadline = next;
+  }
+
+  private ticksToDeadline(): number | undefined {
+    if (this.nextDeadline === Infinity) return undefined;
+    return Math.max(1, Math.ceil((this.nextDeadline - this.virtualNow()) / INSTRUCTIONS_PER_TICK));
+  }
+
+  // --- stop points
+
+  /** Breakpoints and trap stops do not stop at this instant: the debuggee stands there and goes on. -1: everywhere. */
+  setSkipAt(instant: number): void {
+    this.linear.setCount(G.skipAt, instant);
+  }
+
+  setBreakpoints(addresses: Iterable<bigint>): void {
+    if (this.code.setBreakpoints(addresses)) this.flushAllTlbs();
+  }
+
+  setTrapStops(exceptions: readonly number[], interrupts: readonly number[]): void {
+    const mask = (codes: readonly number[]): bigint => codes.reduce((bits, code) => bits | (1n << BigInt(code)), 0n);
+    this.linear.set64(G.stopExceptions, mask(exceptions));
+    this.linear.set64(G.stopInterrupts, mask(interrupts));
+  }
+
+  setWatches(watches: readonly Watch[]): void {
+    invariant(watches.length <= MAX_WATCHES, 'watch ranges fit');
+    const before = this.linear.get32(G.watchCount);
+    watches.forEach((watch, index) => {
+      const at = G.watches + 24 * index;
+      this.linear.set64(at, watch.first);
+      this.linear.set64(at + 8, watch.last);
+      this.linear.set64(at + 16, (watch.read ? 1n : 0n) | (watch.write ? 2n : 0n));
+    });
+    this.linear.set32(G.watchCount, watches.length);
+    this.linear.set32(G.watchHit, 0);
+    if (before > 0 || watches.length > 0) this.flushAllTlbs();
+  }
+
+  // --- looking and changing (I6, I7)
+
+  /** Physical address that the hart's virtual address means now, without effects. */
+  translate(hart: number, va: bigint): PhysAddr | undefined {
+    return this.harts.with(hart, () => {
+      const pa = this.engine.walk(BigInt.asIntN(64, va), Access.peek, this.linear.get32(H.priv), 0, 0);
+      return pa === -1n ? undefined : physAddr(pa);
+    });
+  }
+
+  /** RAM, ROM or a device's registers; undefined where there is nothing. */
+  peekPhysical(address: PhysAddr, sizeBytes: number): Uint8Array | undefined {
+    const at = Number(address);
+    if (this.memory.contains(at, sizeBytes)) return this.memory.read(at, sizeBytes);
+    if (at >= 0x1000 && at + sizeBytes <= 0x10000) {
+      const frame = this.engine.frameOf(BigInt(at)) >>> 0;
+      const start = frame * 4096 + (at & 4095);
+      return (at & 4095) + sizeBytes <= 4096 ? this.linear.u8.slice(start, start + sizeBytes) : undefined;
+    }
+    return this.bus.peek(at, sizeBytes);
+  }
+
+  pokePhysical(address: PhysAddr, bytes: Uint8Array): boolean {
+    if (!this.memory.contains(Number(address), bytes.length)) return false;
+    this.memory.write(Number(address), bytes);
+    return true;
+  }
+
+  csr(hart: number, number: number): bigint {
+    this.linear.setCount(G.icountEnd, this.count + 1);
+    this.linear.set32(G.budget, 0);
+    return this.harts.with(hart, () => BigInt.asUintN(64, this.engine.csrRead(number)));
+  }
+
+  setCsr(hart: number, number: number, value: bigint): void {
+    this.linear.setCount(G.icountEnd, this.count + 1);
+    this.linear.set32(G.budget, 0);
+    this.harts.with(hart, () => {
+      this.engine.csrWrite(number, value);
+    });
+    this.deadlinesDirty = true;
+  }
+
+  /** The instruction at the standing record, for tval. */
+  private standingInstruction(): bigint {
+    const record = this.linear.get32(G.record);
+    const va = this.linear.get64(G.pageVa) + BigInt((record - this.linear.get32(G.slotBase)) >>> 2);
+    const half = (address: bigint): bigint => {
+      const pa = this.engine.walk(address, Access.peek, this.linear.get32(H.priv), 0, 0);
+      const bytes = this.peekPhysical(physAddr(pa), 2);
+      return bytes ? BigInt((bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8)) : 0n;
+    };
+    const low = half(va);
+    return (low & 3n) === 3n ? low | (half(va + 2n) << 16n) : low;
+  }
+
+  // --- saving and restoring
+
+  /** Freezes the whole state (I5: no I/O, no copy of RAM). */
+  freeze(): MachineState {
+    const pages = this.memory.freeze();
+    this.dropWriteTlbs();
+    return {
+      instret: this.instret,
+      timeSkew: this.timeSkew,
+      current: this.harts.current,
+      quantumLeft: this.harts.quantumLeft,
+      harts: Array.from({ length: this.harts.count }, (_, hart) => this.harts.saveBlock(hart)),
+      sections: this.board.devices.map((device) => device.save()),
+      finished: this.finished,
+      pages,
+      disks: this.board.disks.map((disk) => disk.freeze()),
+    };
+  }
+
+  restore(state: MachineState): void {
+    this.board.cancelDisks();
+    this.memory.thaw(state.pages);
+    state.disks.forEach((contents, index) => this.board.disks[index]?.thaw(contents));
+    this.count = state.instret;
+    this.timeSkew = state.timeSkew;
+    this.linear.setCount(G.timeSkew, state.timeSkew);
+    this.linear.setCount(G.icountEnd, this.count);
+    this.linear.set32(G.budget, 0);
+    this.linear.set32(G.trapPending, 0);
+    this.finished = state.finished;
+    this.resetWanted = false;
+    this.interrupted = false;
+    state.sections.forEach((section, index) => this.board.devices[index]?.restore(section));
+    this.harts.restoreBlocks(state.harts, state.current, state.quantumLeft);
+    this.deadlinesDirty = true;
+  }
+
+  /** 16 hex digits over harts, RAM, devices, disks and time; equal for equal states. */
+  stateHash(): string {
+    const hasher = new Hasher();
+    hasher.word(this.count % 0x1_0000_0000);
+    hasher.word(Math.floor(this.count / 0x1_0000_0000));
+    hasher.text(String(this.timeSkew));
+    hasher.word(this.harts.current);
+    hasher.word(this.harts.quantumLeft);
+    for (let hart = 0; hart < this.harts.count; hart++) hasher.bytes(this.harts.saveBlock(hart));
+    hasher.bigint(BigInt.asUintN(64, this.engine.hashRam()));
+    for (const device of this.board.devices) {
+      const section = device.save();
+      hasher.text(section.name);
+      hasher.data(section.data);
+    }
+    for (const disk of this.board.disks) hasher.text(disk.contentHash());
+    return hasher.digest();
+  }
+
+  private dropWriteTlbs(): void {
+    for (let hart = 0; hart < this.harts.count; hart++) {
+      for (let context = 0; context < DATA_CONTEXTS; context++) {
+        const start = TLB_BASE + hart * HART_TLB_BYTES + context * CONTEXT_BYTES + TLB_BYTES;
+        this.linear.u8.fill(0xff, start, start + TLB_BYTES);
+      }
+    }
+  }
+
+  private flushAllTlbs(): void {
+    for (let hart = 0; hart < this.harts.count; hart++) {
+      this.harts.with(hart, () => {
+        this.engine.flushTlb();
+      });
+    }
+  }
+}
