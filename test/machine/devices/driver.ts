@@ -191,6 +191,10 @@ export class HeldDisk implements DiskPort {
     throw new Error('not in these tests');
   }
 
+  contentHash(): never {
+    throw new Error('not in these tests');
+  }
+
   apply(request: DiskRequest): DiskResult {
     this.log.push(request.op);
     switch (request.op) {

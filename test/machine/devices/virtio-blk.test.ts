@@ -231,7 +231,7 @@ describe('virtio-blk', () => {
     const random = numbers(42);
     const registers = [0x10, 0x14, 0x20, 0x24, 0x28, 0x30, 0x38, 0x3c, 0x40, 0x44, 0x50, 0x60, 0x64, 0x70];
     const more = [0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4, 0x100, 0x108, 0xfc, 0xb0];
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 30; round++) {
       const legacy = round % 2 === 0;
       const board = new TestBoard(0x20000);
       const blk = (disk: HeldDisk) => createVirtioBlk({ slot: 0, legacy, queues: 2 }, board, disk);

@@ -1,0 +1,183 @@
+/**
+ * Layers of a copy-on-write disk, as a tree. A layer holds the blocks that were written while it was the topmost one;
+ * once it has a child or a reference, it is frozen and its contents never change (I3).
+ *
+ * Each block remembers what its place held below, so that going from one layer to another costs what lies between them,
+ * however deep the chain is. A layer without references is merged into its only child, or dropped when it has none: the
+ * chain is never deeper than the checkpoints that are kept.
+ */
+import { invariant } from '../base/errors';
+import { hashBlock } from './block-hash';
+
+export const BLOCK_BYTES = 4096;
+
+/** What a block holds: shared by all zeroed blocks, and never written. */
+export const ZERO_BLOCK = new Uint8Array(BLOCK_BYTES);
+
+/** The present contents of all written blocks, whatever layer they are in. */
+export type View = Map<number, Uint8Array>;
+
+interface Change {
+  data: Uint8Array;
+  /** What the layers below hold here; undefined where they leave it to the base. */
+  before: Uint8Array | undefined;
+  /** Hash of `data` less that of `before`, once known: a hash of the present costs what was written since the last. */
+  difference: bigint | undefined;
+}
+
+export class Layer {
+  private readonly children = new Set<Layer>();
+  private changes = new Map<number, Change>();
+  private references = 0;
+  private sum: bigint | undefined;
+
+  constructor(private parent: Layer | undefined) {
+    parent?.children.add(this);
+  }
+
+  get isEmpty(): boolean {
+    return this.changes.size === 0;
+  }
+
+  get parentLayer(): Layer | undefined {
+    return this.parent;
+  }
+
+  get sizeBytes(): number {
+    return this.changes.size * BLOCK_BYTES;
+  }
+
+  /** Layers from this one to the root. */
+  get depth(): number {
+    return lineage(this).length;
+  }
+
+  /** A block that may be written in place: this layer's own, never one that others refer to. */
+  own(index: number): Uint8Array | undefined {
+    const data = this.changes.get(index)?.data;
+    return data === ZERO_BLOCK ? undefined : data;
+  }
+
+  /** Only for the topmost layer, which is not frozen. */
+  set(index: number, data: Uint8Array, view: View): void {
+    invariant(this.references === 0 && this.children.size === 0, 'I3: a frozen layer is not written');
+    const change = this.changes.get(index);
+    if (change === undefined)
+      this.changes.set(index, { data, before: view.get(index), difference: undefined });
+    else Object.assign(change, { data, difference: undefined });
+    view.set(index, data);
+    this.sum = undefined;
+  }
+
+  retain(): void {
+    this.references++;
+  }
+
+  release(): void {
+    invariant(this.references > 0, 'a layer is released as often as it was retained');
+    this.references--;
+    this.collapse();
+  }
+
+  /** The topmost layer is given up. */
+  drop(): void {
+    invariant(this.references === 0 && this.children.size === 0, 'I3: a frozen layer is not dropped');
+    this.collapse();
+  }
+
+  /** Changes the view from this layer's contents to those of `target`. */
+  moveTo(target: Layer, view: View): void {
+    const here = new Set(lineage(this));
+    const path = lineage(target);
+    const shared = path.findIndex((layer) => here.has(layer));
+    const apart = shared < 0 ? path : path.slice(0, shared);
+    for (const layer of here) {
+      if (layer === path[shared]) break;
+      layer.undo(view);
+    }
+    for (const layer of apart.reverse()) layer.redo(view);
+  }
+
+  /** Hash of all written blocks from here down. */
+  hash(): bigint {
+    const path = lineage(this);
+    const known = path.findIndex((layer) => layer.sum !== undefined);
+    const unknown = known < 0 ? path : path.slice(0, known);
+    let sum = path[known]?.sum ?? 0n;
+    for (const layer of unknown.reverse()) {
+      sum = BigInt.asUintN(64, sum + layer.difference());
+      layer.sum = sum;
+    }
+    return sum;
+  }
+
+  private difference(): bigint {
+    let sum = 0n;
+    for (const [index, change] of this.changes) {
+      change.difference ??=
+        hashBlock(index, change.data) - (change.before === undefined ? 0n : hashBlock(index, change.before));
+      sum += change.difference;
+    }
+    return sum;
+  }
+
+  private undo(view: View): void {
+    for (const [index, { before }] of this.changes) {
+      if (before === undefined) view.delete(index);
+      else view.set(index, before);
+    }
+  }
+
+  private redo(view: View): void {
+    for (const [index, { data }] of this.changes) view.set(index, data);
+  }
+
+  /** Nobody may need this layer any more; then the same is asked of its parent. */
+  private collapse(): void {
+    for (const layer of lineage(this)) {
+      if (layer.references > 0 || layer.children.size > 1) return;
+      const child = layer.children.values().next().value;
+      layer.parent?.children.delete(layer);
+      if (child === undefined) continue;
+      child.absorb(layer);
+      child.parent?.children.add(child);
+      return;
+    }
+  }
+
+  /** Takes over the changes of the parent, of which this is the only child. Moves the smaller of the two sets. */
+  private absorb(parent: Layer): void {
+    this.parent = parent.parent;
+    if (parent.changes.size <= this.changes.size) {
+      for (const [index, older] of parent.changes) {
+        const newer = this.changes.get(index);
+        if (newer === undefined) this.changes.set(index, older);
+        else this.changes.set(index, joined(older, newer));
+      }
+      return;
+    }
+    for (const [index, newer] of this.changes) {
+      const older = parent.changes.get(index);
+      parent.changes.set(index, older === undefined ? newer : joined(older, newer));
+    }
+    this.changes = parent.changes;
+    parent.changes = new Map();
+  }
+}
+
+/** Two changes of one block, one upon the other, as one. */
+const joined = (older: Change, newer: Change): Change => ({
+  data: newer.data,
+  before: older.before,
+  difference:
+    older.difference === undefined || newer.difference === undefined
+      ? undefined
+      : older.difference + newer.difference,
+});
+
+/** The layer and all below it, down to the root. */
+function lineage(from: Layer): Layer[] {
+  const path: Layer[] = [];
+  for (let layer: Layer | undefined = from; layer !== undefined; layer = layer.parentLayer) path.push(layer);
+  return path;
+}
