@@ -6,6 +6,7 @@
  */
 import { physAddr, type Instret, type PhysAddr } from '../base/brand';
 import { invariant } from '../base/errors';
+import { CSRS } from '../isa/csr';
 import { Bus } from './bus';
 import { Board } from './board';
 import { CodeCache } from './code';
@@ -18,7 +19,7 @@ import type { EngineExports } from './engine/module';
 import { Sbi } from './firmware/sbi';
 import { Harts } from './harts';
 import { Hasher } from './hash';
-import { CONTEXT_BYTES, DATA_CONTEXTS, Exit, G, H, HART_TLB_BYTES, TLB_BASE, TLB_BYTES } from './layout';
+import { CONTEXT_BYTES, CSR_MAP, DATA_CONTEXTS, Exit, G, H, HART_TLB_BYTES, TLB_BASE, TLB_BYTES } from './layout';
 import { GuestMemory, LinearMemory, type PageTable } from './memory';
 import { writePmp } from './pmp';
 import type { Finished, MachineStop } from './stop';
@@ -81,6 +82,9 @@ export class Machine {
     this.linear.set32(G.tohostPage, -1 >>> 0);
     this.linear.set32(G.svadu, config.svadu === false ? 0 : 1);
     this.linear.set32(G.sbi, config.boot.mode === 'sbi' ? 1 : 0);
+    CSRS.forEach((row, index) => {
+      this.linear.dv.setUint8(CSR_MAP + row.number, index + 1);
+    });
     this.setSkipAt(-1);
     this.memory = new GuestMemory(this.linear, config.ramBytes, engine, (slot) => {
       this.code.forgetSlot(slot);
