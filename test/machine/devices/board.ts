@@ -63,10 +63,6 @@ export function toDeadline(board: TestBoard, device: Device): Waiting | undefine
   return device.onDeadline(board.now());
 }
 
-/** The registers as the debugger sees them. */
-export const peekAll = (device: Device, sizeBytes: number): number[] =>
-  Array.from({ length: sizeBytes / 4 }, (_, index) => device.peek(index * 4, 4));
-
 /** A repeatable stream of 32-bit numbers (a linear congruential generator), for fuzzing. */
 export function numbers(seed: number): (below: number) => number {
   let state = seed >>> 0;
