@@ -203,8 +203,10 @@ class FrameMachine {
       : reader.fail('changes a frame address that has no register');
   }
 
+  /** GCC's .debug_frame for RISC-V names the register alone at first: the offset is then 0. */
   private cfaOffset(reader: ByteReader): bigint {
-    return this.cfa?.kind === 'register'
+    if (this.cfa === undefined) return 0n;
+    return this.cfa.kind === 'register'
       ? this.cfa.offset
       : reader.fail('changes a frame address that has no register');
   }
