@@ -11,7 +11,7 @@ import { formatInstret, parseInstant } from './timeText';
 
 export function registerCommands(sessions: Sessions, consoles: GuestConsoles): vscode.Disposable {
   const commands = {
-    pickProgram,
+    pickProgram: async () => (await pickProgram())?.uri.fsPath,
     openConsole: () => consoles.show(),
     toggleAutomatic,
     seek: () => seek(sessions),

@@ -1,6 +1,6 @@
 /** Debug configurations: completes what a launch.json says, and makes one up where there is none. */
 import * as vscode from 'vscode';
-import { activeProgram, findPrograms, pickProgram } from './programs';
+import { activeProgram, findPrograms, pickProgram, type Program } from './programs';
 import { DEBUG_TYPE } from './sessions';
 
 export class ConfigurationProvider implements vscode.DebugConfigurationProvider {
@@ -19,11 +19,11 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
   ): Promise<vscode.DebugConfiguration[]> {
     const programs = await findPrograms(token);
     const inFolder = programs.filter(
-      (uri) => !folder || vscode.workspace.getWorkspaceFolder(uri)?.index === folder.index,
+      ({ uri }) => !folder || vscode.workspace.getWorkspaceFolder(uri)?.index === folder.index,
     );
-    return inFolder.map((uri) => {
+    return inFolder.map(({ uri, firmware }) => {
       const path = vscode.workspace.asRelativePath(uri, false);
-      return { ...launchOf(`\${workspaceFolder}/${path}`), name: `Debug ${path}` };
+      return { ...launchOf(`\${workspaceFolder}/${path}`), name: `Debug ${path}`, firmware };
     });
   }
 
@@ -31,13 +31,16 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
     _folder: vscode.WorkspaceFolder | undefined,
     given: vscode.DebugConfiguration,
   ): Promise<vscode.DebugConfiguration | undefined> {
-    const isEmpty = Object.keys(given).length === 0 || given.type === '';
-    const configuration = isEmpty ? launchOf(undefined) : { ...given };
+    // Without a launch.json VS Code sends no more than perhaps `noDebug`, whatever the type promises.
+    const type: unknown = given.type;
+    const isEmpty = type === undefined || type === '';
+    const configuration = isEmpty ? { ...given, ...launchOf() } : { ...given };
     if (configuration['program'] === undefined || configuration['program'] === '') {
-      const program = await this.chooseProgram();
+      const chosen = await this.chooseProgram();
       // Undefined calls the launch off without a message: the user turned away from the list.
-      if (program === undefined) return undefined;
-      configuration['program'] = program;
+      if (!chosen) return undefined;
+      configuration['program'] = chosen.uri.fsPath;
+      if (isEmpty) configuration['firmware'] = chosen.firmware;
     }
     if (configuration['console'] !== 'debugConsole') {
       // The guest's console comes to the front; the debug console would take its place in the panel.
@@ -54,15 +57,15 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
     return folder && given['cwd'] === undefined ? { ...given, cwd: folder.uri.fsPath } : given;
   }
 
-  private async chooseProgram(): Promise<string | undefined> {
+  private async chooseProgram(): Promise<Program | undefined> {
     const active = await activeProgram();
-    if (active) return active.fsPath;
+    if (active) return active;
     const [only, ...others] = await findPrograms();
-    return only && others.length === 0 ? only.fsPath : pickProgram();
+    return others.length === 0 && only ? only : pickProgram();
   }
 }
 
-const launchOf = (program: string | undefined): vscode.DebugConfiguration => ({
+const launchOf = (program?: string): vscode.DebugConfiguration => ({
   type: DEBUG_TYPE,
   request: 'launch',
   name: 'Debug RISC-V guest',
