@@ -1,0 +1,251 @@
+/**
+ * All breakpoints of the session, of every kind, and the one decision whether a hit is one to stop at. The debuggee knows
+ * addresses, ranges and causes only; conditions, hit counts and log messages are looked at here, when it asks. They hold
+ * in the past as in the present; log messages and hit counts go on only while time goes forwards.
+ */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { messageOf } from '../base/errors';
+import type { Hit, MoveOptions, Stop, WatchRange } from '../timetravel/api';
+import type { Move, SessionContext, StopReport } from './context';
+import { exceptionCode, interruptCode } from '../isa/causes';
+import { causeText } from './exception-filters';
+import type { Compiled } from './expressions';
+import { scopeOf } from './expressions';
+import { HitRecord, type HitTest } from './hit-condition';
+import type { LogTemplate } from './log-message';
+import { hexAddress } from './symbol-lookup';
+
+export type Direction = 'forwards' | 'backwards';
+
+/** What every kind of breakpoint may carry. */
+export interface Guards {
+  readonly condition?: Compiled;
+  readonly hit?: HitTest;
+  readonly log?: LogTemplate;
+}
+
+/** What it is set on. One breakpoint on a line may have several addresses: inlined copies. */
+export type Place =
+  | { readonly kind: 'code'; readonly addresses: readonly bigint[] }
+  | { readonly kind: 'data'; readonly range: WatchRange }
+  | { readonly kind: 'trap'; readonly interrupt: boolean; readonly causes: readonly number[] }
+  /** Not set: wrong, or not known yet. */
+  | { readonly kind: 'nowhere' };
+
+/** DAP's sets, each replaced as a whole; source breakpoints by file. */
+export type BreakpointSet = `source ${string}` | 'function' | 'instruction' | 'data' | 'exception';
+
+export interface Breakpoint {
+  readonly id: number;
+  /** Tells it from the others of its set: the same text again is the same breakpoint, with its hits. */
+  readonly identity: string;
+  readonly place: Place;
+  readonly guards: Guards;
+  readonly hits: HitRecord;
+}
+
+export interface BreakpointRequest {
+  readonly identity: string;
+  readonly place: Place;
+  readonly guards: Guards;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  function: 'function breakpoint',
+  instruction: 'instruction breakpoint',
+  data: 'data breakpoint',
+  exception: 'exception',
+};
+
+export class Breakpoints {
+  private readonly sets = new Map<BreakpointSet, readonly Breakpoint[]>();
+  private byAddress = new Map<bigint, Breakpoint[]>();
+  private nextId = 1;
+  private context: SessionContext | undefined;
+  /** Those for which the last accepted hit was accepted. */
+  private accepted: readonly Breakpoint[] = [];
+  private branch = 0;
+  /** Set by the requests: looks at all places again when symbols have become known. */
+  private readonly resolvers: (() => void)[] = [];
+
+  constructor(private readonly print: (text: string) => void) {}
+
+  attach(context: SessionContext): void {
+    this.context = context;
+  }
+
+  onResolve(resolver: () => void): void {
+    this.resolvers.push(resolver);
+  }
+
+  /** The guest is there: breakpoints that were set before it get their places. */
+  resolveAll(): void {
+    const { context } = this;
+    if (context === undefined) return;
+    for (const resolver of this.resolvers) resolver();
+    context.owned.add(context.debuggee.onTime(() => this.noteBranch()));
+    this.apply();
+  }
+
+  /** Replaces a set; the breakpoints are in the order of the requests. */
+  replace(set: BreakpointSet, requests: readonly BreakpointRequest[]): readonly Breakpoint[] {
+    const before = [...(this.sets.get(set) ?? [])];
+    const made = requests.map((request): Breakpoint => {
+      const known = before.findIndex(({ identity }) => identity === request.identity);
+      const [old] = known < 0 ? [] : before.splice(known, 1);
+      return { ...request, id: old?.id ?? this.nextId++, hits: old?.hits ?? new HitRecord() };
+    });
+    this.sets.set(set, made);
+    this.apply();
+    return made;
+  }
+
+  /** True where a hit can be at this address. */
+  isAt(pc: bigint): boolean {
+    return this.byAddress.has(pc);
+  }
+
+  /** True when there is more to watch than addresses of instructions. */
+  get watchesMore(): boolean {
+    return this.all().some(({ place }) => place.kind === 'data' || place.kind === 'trap');
+  }
+
+  /** Whether to stop. Looks at conditions, counts, prints; called by the debuggee during a move. */
+  accept(hit: Hit, direction: Direction): boolean {
+    const stopping = this.candidates(hit).filter((one) => this.passes(one, hit, direction));
+    if (stopping.length > 0) this.accepted = stopping;
+    return stopping.length > 0;
+  }
+
+  resume(move: Move): Promise<StopReport> {
+    return this.run((options) => this.debuggee.resume(options), move, 'forwards');
+  }
+
+  reverseResume(move: Move): Promise<StopReport> {
+    return this.run((options) => this.debuggee.reverseResume(options), move, 'backwards');
+  }
+
+  /** The words of a `stopped` event for a hit. */
+  describeStop(stop: Stop): Partial<DebugProtocol.StoppedEvent['body']> {
+    switch (stop.kind) {
+      case 'breakpoint':
+        return { reason: this.reason('breakpoint'), ...this.hitIds() };
+      case 'watchpoint': {
+        const verb = stop.write ? 'written' : 'read';
+        const text = `${stop.sizeBytes} bytes at ${hexAddress(stop.address)} ${verb} by ${hexAddress(stop.pc)}`;
+        return { reason: 'data breakpoint', text, ...this.hitIds() };
+      }
+      case 'trap': {
+        const text = causeText(stop.interrupt, stop.cause);
+        return { reason: 'exception', description: `Paused on trap: ${text}`, text, ...this.hitIds() };
+      }
+      default:
+        return {};
+    }
+  }
+
+  private get debuggee(): SessionContext['debuggee'] {
+    if (this.context === undefined) throw new TypeError('breakpoints are not attached');
+    return this.context.debuggee;
+  }
+
+  private async run(
+    go: (options: MoveOptions) => Promise<Stop>,
+    move: Move,
+    direction: Direction,
+  ): Promise<StopReport> {
+    const stop = await go({ ...move.options, accept: (hit) => this.accept(hit, direction) });
+    return { stop, reason: direction === 'forwards' ? 'pause' : 'step' };
+  }
+
+  private hitIds(): Pick<DebugProtocol.StoppedEvent['body'], 'hitBreakpointIds'> {
+    return { hitBreakpointIds: this.accepted.map(({ id }) => id) };
+  }
+
+  private reason(fallback: string): string {
+    const [first] = this.accepted;
+    for (const [set, breakpoints] of this.sets) {
+      if (first !== undefined && breakpoints.includes(first)) return REASONS[set] ?? fallback;
+    }
+    return fallback;
+  }
+
+  private all(): Breakpoint[] {
+    return [...this.sets.values()].flat();
+  }
+
+  private candidates(hit: Hit): readonly Breakpoint[] {
+    if (hit.kind === 'breakpoint') return this.byAddress.get(hit.pc) ?? [];
+    return this.all().filter(({ place }) => {
+      if (hit.kind === 'trap') {
+        return place.kind === 'trap' && place.interrupt === hit.interrupt && place.causes.includes(hit.cause);
+      }
+      return place.kind === 'data' && place.range.access === hit.range.access && touches(place.range, hit);
+    });
+  }
+
+  private passes(breakpoint: Breakpoint, hit: Hit, direction: Direction): boolean {
+    const { context } = this;
+    if (context === undefined) return false;
+    const { condition, hit: test, log } = breakpoint.guards;
+    const scope = scopeOf(context, hit.hart);
+    if (condition !== undefined) {
+      try {
+        if (condition(scope) === 0n) return false;
+      } catch (error) {
+        // A condition that cannot be answered is for a person to look at, here and now.
+        this.print(`condition of a breakpoint at ${hexAddress(hit.pc)}: ${messageOf(error)}`);
+        return true;
+      }
+    }
+    if (test !== undefined) {
+      const ordinal = breakpoint.hits.ordinalOf(context.debuggee.now, direction === 'forwards');
+      if (!test(ordinal)) return false;
+    }
+    if (log === undefined) return true;
+    if (direction === 'forwards') this.print(log(scope));
+    return false;
+  }
+
+  private noteBranch(): void {
+    const { branch, now } = this.debuggee;
+    if (branch === this.branch) return;
+    this.branch = branch;
+    for (const { hits } of this.all()) hits.forgetAfter(now);
+  }
+
+  /** Tells the debuggee; it may be running, then this comes between two slices. */
+  private apply(): void {
+    this.byAddress = new Map();
+    const { context } = this;
+    if (context?.hasGuest !== true || context.guest.configuration.noDebug || context.phase === 'ended')
+      return;
+    const points = {
+      watchpoints: [] as WatchRange[],
+      exceptions: [] as number[],
+      interrupts: [] as number[],
+    };
+    for (const breakpoint of this.all()) {
+      const { place } = breakpoint;
+      if (place.kind === 'data') points.watchpoints.push(place.range);
+      if (place.kind === 'trap') points[place.interrupt ? 'interrupts' : 'exceptions'].push(...place.causes);
+      if (place.kind !== 'code') continue;
+      for (const address of place.addresses) {
+        this.byAddress.set(address, [...(this.byAddress.get(address) ?? []), breakpoint]);
+      }
+    }
+    context.debuggee.setStopPoints({
+      breakpoints: [...this.byAddress.keys()],
+      watchpoints: points.watchpoints,
+      exceptions: [...new Set(points.exceptions)],
+      interrupts: [...new Set(points.interrupts)],
+    });
+  }
+}
+
+const touches = (range: WatchRange, hit: Extract<Hit, { kind: 'watchpoint' }>): boolean =>
+  hit.address < range.address + BigInt(range.length) && range.address < hit.address + BigInt(hit.sizeBytes);
+
+/** Every cause of one kind, for the filters that mean all of them. */
+export const allCauses = (interrupt: boolean): number[] =>
+  Object.values(interrupt ? interruptCode : exceptionCode);

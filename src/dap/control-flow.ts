@@ -1,0 +1,96 @@
+/**
+ * Where an instruction goes on, as far as stepping needs it: which steps were calls, returns, traps. Told from the
+ * instruction and from where the hart was before and after; conventions are those of the RISC-V unprivileged
+ * specification for return-address prediction (JAL and JALR with ra or t0 as link register).
+ */
+import { decode } from '../isa/decoder';
+import type { HartView, Privilege } from '../timetravel/api';
+
+type Flow =
+  | { readonly kind: 'next' }
+  | { readonly kind: 'environmentCall' }
+  | { readonly kind: 'trapReturn' }
+  | { readonly kind: 'branch'; readonly target: bigint }
+  | { readonly kind: 'jump' | 'call' | 'return'; readonly target: bigint };
+
+/** A hart before an instruction. */
+export interface Site {
+  /** The instant, as the debuggee counts it. */
+  readonly now: number;
+  readonly pc: bigint;
+  readonly sp: bigint;
+  readonly privilege: Privilege;
+  /** Address of the next instruction in sequence. */
+  readonly nextPc: bigint;
+  readonly flow: Flow;
+}
+
+/** What a step from a site did. A tail call is a jump. */
+export type Transfer = 'plain' | 'jump' | 'call' | 'return' | 'trap' | 'trapReturn';
+
+const NEXT: Flow = { kind: 'next' };
+const BRANCHES: ReadonlySet<string> = new Set(['beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']);
+const TRAP_RETURNS: ReadonlySet<string> = new Set(['mret', 'sret']);
+
+const isLink = (register: number): boolean => register === 1 || register === 5;
+const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
+
+/** The instruction word at an address: 32 bits, of which a compressed one has its own 16; undefined when unmapped. */
+export function readInstruction(view: HartView, address: bigint): number | undefined {
+  const bytes = view.readMemory(address, 4);
+  const [b0, b1, b2 = 0, b3 = 0] = bytes ?? [];
+  if (b0 === undefined || b1 === undefined) return undefined;
+  // A 4-byte instruction may continue on the next page.
+  if ((b0 & 3) === 3 && (bytes?.length ?? 0) < 4) return undefined;
+  return b0 | (b1 << 8) | (b2 << 16) | (b3 << 24);
+}
+
+export function siteOf(view: HartView, now: number): Site {
+  const { pc, privilege } = view;
+  const word = readInstruction(view, pc);
+  const length = word === undefined || (word & 3) === 3 ? 4n : 2n;
+  const flow = word === undefined ? NEXT : flowOf(word, pc, view);
+  return { now, pc, sp: view.x(2), privilege, nextPc: wrap(pc + length), flow };
+}
+
+function flowOf(word: number, pc: bigint, view: HartView): Flow {
+  const decoded = decode(word);
+  if (decoded === undefined) return NEXT;
+  const { rd, rs1, imm } = decoded.operands;
+  const { name } = decoded.row.semantics;
+  if (name === 'jal') return { kind: isLink(rd) ? 'call' : 'jump', target: wrap(pc + BigInt(imm)) };
+  if (name === 'jalr') {
+    const target = wrap(view.x(rs1) + BigInt(imm)) & ~1n;
+    if (isLink(rd)) return { kind: 'call', target };
+    return { kind: isLink(rs1) ? 'return' : 'jump', target };
+  }
+  if (BRANCHES.has(name)) return { kind: 'branch', target: wrap(pc + BigInt(imm)) };
+  if (TRAP_RETURNS.has(name)) return { kind: 'trapReturn' };
+  if (name === 'ecall') return { kind: 'environmentCall' };
+  return NEXT;
+}
+
+/** `pcAfter` is where the hart stood after one step from `site`. */
+export function transferOf(site: Site, pcAfter: bigint): Transfer {
+  const { flow } = site;
+  switch (flow.kind) {
+    case 'trapReturn':
+      return 'trapReturn';
+    case 'next':
+    case 'environmentCall':
+      return pcAfter === site.nextPc ? 'plain' : 'trap';
+    case 'branch':
+      return pcAfter === site.nextPc || pcAfter === flow.target ? 'plain' : 'trap';
+    default:
+      return pcAfter === flow.target ? flow.kind : 'trap';
+  }
+}
+
+/**
+ * Whether a hart stands in the same activation as `site`: calls and traps give the stack pointer back as it was. User
+ * threads and kernel tasks may have moved to another hart meanwhile; in M-mode harts share code but no stack.
+ */
+export function isSameFrame(view: HartView, hart: number, site: Site): boolean {
+  if (view.x(2) !== site.sp || view.privilege !== site.privilege) return false;
+  return view.id === hart || site.privilege !== 3;
+}

@@ -1,0 +1,61 @@
+/** The exception filters: one for each trap cause that the machine has, and two for groups of them. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { causes, type Cause } from '../isa/causes';
+
+/** Causes that are requests and not faults. */
+const REQUESTS: ReadonlySet<string> = new Set(['ecall_from_u', 'ecall_from_s', 'ecall_from_m', 'breakpoint']);
+
+export interface TrapFilter extends DebugProtocol.ExceptionBreakpointsFilter {
+  readonly interrupt: boolean;
+  readonly causes: readonly number[];
+}
+
+const conditions = {
+  supportsCondition: true,
+  conditionDescription: 'expression over registers and symbols, like $a7 == 93',
+} as const;
+
+const codes = (wanted: (cause: Cause) => boolean): number[] => causes.filter(wanted).map(({ code }) => code);
+
+const groups: readonly TrapFilter[] = [
+  {
+    filter: 'faults',
+    label: 'All faults',
+    description: 'Stop before any exception is taken, but for environment calls and breakpoints',
+    interrupt: false,
+    causes: codes((cause) => !cause.interrupt && !REQUESTS.has(cause.id)),
+    ...conditions,
+  },
+  {
+    filter: 'interrupts',
+    label: 'All interrupts',
+    description: 'Stop before any interrupt is taken',
+    interrupt: true,
+    causes: codes((cause) => cause.interrupt),
+    ...conditions,
+  },
+];
+
+export const trapFilters: readonly TrapFilter[] = [
+  ...groups,
+  ...causes.map(({ id, code, interrupt, description }): TrapFilter => ({
+    filter: id,
+    label: interrupt ? description : description.replace('Environment call', 'Environment call (ecall)'),
+    description: `Stop before this ${interrupt ? 'interrupt' : 'exception'} (cause ${code}) is taken`,
+    interrupt,
+    causes: [code],
+    ...conditions,
+  })),
+];
+
+/** As `initialize` tells them: without our own fields. */
+export const exceptionFilters: readonly DebugProtocol.ExceptionBreakpointsFilter[] = trapFilters.map(
+  ({ interrupt: _interrupt, causes: _causes, ...filter }) => filter,
+);
+
+/** `Load page fault (cause 13)`. */
+export function causeText(interrupt: boolean, code: number): string {
+  const known = causes.find((cause) => cause.interrupt === interrupt && cause.code === code);
+  const kind = interrupt ? 'interrupt' : 'exception';
+  return `${known?.description ?? `Reserved ${kind}`} (${interrupt ? 'interrupt ' : 'cause '}${code})`;
+}

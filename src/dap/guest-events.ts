@@ -1,0 +1,72 @@
+/**
+ * Events that the guest causes by itself: console output, time going on, checkpoints that come and go. Time and checkpoints
+ * change far more often than anybody can look; they are told at most a few times a second, and at every stop.
+ */
+import { encodeBase64, EVENT, type TimeEvent } from '../protocol';
+import { checkpointTree } from './checkpoints';
+import type { SessionContext } from './context';
+
+const TIME_EVERY_MS = 100;
+const CHECKPOINTS_EVERY_MS = 250;
+
+/** Calls `tell` at most every so often; `flush` makes up for what was held back. */
+class Throttle {
+  private toldAt = -Infinity;
+  private isDue = false;
+
+  constructor(
+    private readonly now: () => number,
+    private readonly everyMs: number,
+    private readonly tell: () => void,
+  ) {}
+
+  request(): void {
+    this.isDue = true;
+    if (this.now() - this.toldAt >= this.everyMs) this.flush();
+  }
+
+  flush(): void {
+    if (!this.isDue) return;
+    this.isDue = false;
+    this.toldAt = this.now();
+    this.tell();
+  }
+}
+
+export function watchGuest(context: SessionContext): void {
+  const { debuggee, owned } = context;
+  const now = (): number => context.host.clock.now();
+  const time = new Throttle(now, TIME_EVERY_MS, () => context.event(EVENT.time, timeOf(context)));
+  const tree = new Throttle(now, CHECKPOINTS_EVERY_MS, () =>
+    context.event(EVENT.checkpointsChanged, checkpointTree(context)),
+  );
+  owned.add(debuggee.onTime(() => time.request()));
+  owned.add(debuggee.onCheckpointsChanged(() => tree.request()));
+  owned.add(
+    context.stopped.event(() => {
+      time.request();
+      time.flush();
+      // Which checkpoint is the current one changes with every move.
+      tree.request();
+      tree.flush();
+    }),
+  );
+  owned.add({ dispose: watchConsole(context) });
+}
+
+export function timeOf({ debuggee }: SessionContext): TimeEvent {
+  return { now: debuggee.now, end: debuggee.end, live: debuggee.now === debuggee.end };
+}
+
+function watchConsole(context: SessionContext): () => void {
+  const toDebugConsole = context.guest.configuration.console === 'debugConsole';
+  let decoder = new TextDecoder();
+  const subscription = context.debuggee.onConsole(({ data, reset }) => {
+    context.event(EVENT.consoleOutput, { data: encodeBase64(data), ...(reset ? { reset } : {}) });
+    if (!toDebugConsole) return;
+    // The debug console cannot take back what it has shown: after a jump through time only new output is added.
+    if (reset) decoder = new TextDecoder();
+    else context.output(decoder.decode(data, { stream: true }), 'stdout');
+  });
+  return () => subscription.dispose();
+}

@@ -1,0 +1,114 @@
+/** Source files: names in the debug information against names on this machine, `source`, `loadedSources`, `modules`. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { userError } from '../base/errors';
+import type { Message } from '../protocol/message';
+import { sourcePath } from './arguments';
+import type { SessionContext } from './context';
+import type { Registry } from './dispatcher';
+import { baseName } from './symbol-lookup';
+
+const withSlash = (prefix: string): string => (/[/\\]$/u.test(prefix) ? prefix : `${prefix}/`);
+
+/** `path` with the prefix replaced, or undefined when it does not begin with it. Only whole components count. */
+function swapPrefix(path: string, from: string, to: string): string | undefined {
+  if (path === from) return to;
+  const prefix = withSlash(from);
+  return path.startsWith(prefix) ? withSlash(to) + path.slice(prefix.length) : undefined;
+}
+
+export class Sources {
+  private readonly exists = new Map<string, boolean>();
+
+  constructor(private readonly context: SessionContext) {}
+
+  /** Where a file of the debug information is on this machine (sourceMap; the longest prefix that fits counts). */
+  toLocal(path: string): string {
+    return this.swap(
+      path,
+      ([from, to]) => swapPrefix(path, from, to),
+      ([from]) => from.length,
+    );
+  }
+
+  /** What the debug information calls a file of this machine. */
+  toDebugInfo(path: string): string {
+    return this.swap(
+      path,
+      ([from, to]) => swapPrefix(path, to, from),
+      ([, to]) => to.length,
+    );
+  }
+
+  /** For a frame or a breakpoint. A file that is not there is shown as such, and the disassembly is opened instead. */
+  async describe(debugPath: string): Promise<DebugProtocol.Source> {
+    const path = this.toLocal(debugPath);
+    const name = baseName(path);
+    if (await this.isThere(path)) return { name, path };
+    return { name, path, presentationHint: 'deemphasize', origin: 'file not found' };
+  }
+
+  private async isThere(path: string): Promise<boolean> {
+    const known = this.exists.get(path);
+    if (known !== undefined) return known;
+    const found = await this.context.host.fileExists(path);
+    this.exists.set(path, found);
+    return found;
+  }
+
+  private swap(
+    path: string,
+    attempt: (entry: [string, string]) => string | undefined,
+    length: (entry: [string, string]) => number,
+  ): string {
+    const entries = Object.entries(this.context.guest.configuration.sourceMap);
+    entries.sort((a, b) => length(b) - length(a));
+    for (const entry of entries) {
+      const swapped = attempt(entry);
+      if (swapped !== undefined) return swapped;
+    }
+    return path;
+  }
+}
+
+export function registerSourceRequests(registry: Registry, context: SessionContext, sources: Sources): void {
+  registry.on('source', 'initialized', async (args) => {
+    if (args.field('source') === undefined) {
+      throw userError('SOURCE_REFERENCE', 'sources are known by their path here, not by a reference');
+    }
+    const path = sourcePath(args);
+    const content = await context.host.readTextFile(path);
+    if (content === undefined) throw userError('SOURCE_NOT_FOUND', `${path} cannot be read; see "sourceMap"`);
+    return { content };
+  });
+  registry.on('loadedSources', 'guest', async () => {
+    const files = context.guest.symbols.sourceFiles();
+    return { sources: await Promise.all(files.map((file) => sources.describe(file))) };
+  });
+  registry.on('modules', 'guest', (args) => modules(context, args));
+  registry.on('breakpointLocations', 'guest', (args) => breakpointLocations(context, sources, args));
+}
+
+/** The guest is one program to us: its file with the symbols. */
+function modules({ guest }: SessionContext, args: Message): object {
+  const path = guest.programPath;
+  const hasLines = guest.symbols.sourceFiles().length > 0;
+  const symbolStatus = hasLines ? 'Symbols and line numbers loaded' : 'No line numbers';
+  const all: DebugProtocol.Module[] = [
+    { id: 1, name: baseName(path), path, symbolFilePath: path, symbolStatus },
+  ];
+  const start = args.optionalCount('startModule') ?? 0;
+  const count = args.optionalCount('moduleCount') ?? 0;
+  return {
+    modules: count === 0 ? all.slice(start) : all.slice(start, start + count),
+    totalModules: all.length,
+  };
+}
+
+function breakpointLocations(context: SessionContext, sources: Sources, args: Message): object {
+  const path = sources.toDebugInfo(sourcePath(args));
+  const shift = context.client.linesStartAt1 ? 0 : 1;
+  const first = args.count('line') + shift;
+  const last = (args.optionalCount('endLine') ?? first - shift) + shift;
+  const lines = context.guest.symbols.linesOfFile(path).filter((line) => line >= first && line <= last);
+  return { breakpoints: lines.map((line) => ({ line: line - shift })) };
+}

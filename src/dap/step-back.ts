@@ -1,0 +1,160 @@
+/**
+ * Steps backwards. By instruction the debuggee does it. By statement: the guest goes back a little and forward again, one
+ * instruction at a time, and what it did on the way is searched for the beginning of the statement before (BackWalk);
+ * farther and farther until it is found. A call that is too long for that is jumped over by running backwards to where it
+ * was made. Breakpoints do not end a step back; running backwards (reverseContinue) stops at them.
+ *
+ * A step back that is cancelled, or that fails, leaves the guest where it was.
+ */
+import { instret } from '../base/brand';
+import type { Hit, Stop } from '../timetravel/api';
+import { BackWalk, type ComeBack } from './back-walk';
+import type { Move, SessionContext, StopReport } from './context';
+import { siteOf, type Site } from './control-flow';
+
+/**
+ * Instructions of each go, rising: most statements take a handful; the largest costs about 0.1 s, about what running
+ * backwards over a long call costs.
+ */
+const GOES = [48, 400, 4000, 40_000];
+/** From this go on calls that fill a whole one are jumped over. */
+const JUMP_FROM_GO = 2;
+const STEPS_PER_YIELD = 2000;
+
+const CANCELLED: Stop = { kind: 'paused' };
+
+export async function stepBackInstruction(
+  context: SessionContext,
+  hart: number,
+  move: Move,
+): Promise<StopReport> {
+  const stop = await context.debuggee.reverseStepInstructions(hart, 1, move.options);
+  return { stop, reason: 'step', hart };
+}
+
+export async function stepBackStatement(
+  context: SessionContext,
+  hart: number,
+  move: Move,
+): Promise<StopReport> {
+  const { debuggee } = context;
+  if (context.guest.symbols.lineAt(context.view(hart).pc) === undefined) {
+    return stepBackInstruction(context, hart, move);
+  }
+  const origin = debuggee.now;
+  let stop: Stop = CANCELLED;
+  try {
+    stop = await new BackStep(context, hart, move).run();
+  } finally {
+    if (stop.kind === 'paused' && debuggee.now !== origin) await debuggee.seek(origin);
+  }
+  return { stop, reason: 'step', hart };
+}
+
+/** The latest instant that has not been walked over yet, with what the hart was at then. */
+interface Edge {
+  readonly now: number;
+  readonly pc: bigint;
+}
+
+class BackStep {
+  private readonly walk: BackWalk;
+  private edge: Edge;
+
+  constructor(
+    private readonly context: SessionContext,
+    private readonly hart: number,
+    private readonly move: Move,
+  ) {
+    this.edge = { now: context.debuggee.now, pc: context.view(hart).pc };
+    this.walk = new BackWalk(context.guest.symbols, this.edge);
+  }
+
+  async run(): Promise<Stop> {
+    for (let go = 0; ; go++) {
+      const size = GOES[Math.min(go, GOES.length - 1)] ?? 1;
+      const steps = await this.stepsBefore(size);
+      if (steps === undefined) return CANCELLED;
+      if (this.search(steps.sites)) return this.arrive();
+      if (steps.isBeginning) return this.walk.goal === undefined ? this.toBeginning() : this.arrive();
+      const { comeBack } = this.walk;
+      if (comeBack === undefined || go < JUMP_FROM_GO) continue;
+      const jumped = await this.jumpOver(comeBack);
+      if (jumped === 'found') return this.arrive();
+      if (jumped !== 'on') return jumped;
+    }
+  }
+
+  private search(sites: readonly Site[]): boolean {
+    for (let at = sites.length - 1; at >= 0; at--) {
+      const site = sites[at];
+      if (site === undefined) continue;
+      if (this.walk.feed(site, this.edge)) return true;
+      this.edge = site;
+    }
+    return false;
+  }
+
+  /** The hart's last `count` steps before the edge, earliest first. Undefined: cancelled. */
+  private async stepsBefore(
+    count: number,
+  ): Promise<{ readonly sites: Site[]; readonly isBeginning: boolean } | undefined> {
+    const { debuggee } = this.context;
+    const { options } = this.move;
+    if (debuggee.now !== this.edge.now) await debuggee.seek(instret(this.edge.now), options);
+    const back = await debuggee.reverseStepInstructions(this.hart, count, options);
+    const isBeginning = back.kind === 'beginning';
+    const sites: Site[] = [];
+    const isThere = (): boolean =>
+      isBeginning ? debuggee.now >= this.edge.now : sites.length >= count || debuggee.now >= this.edge.now;
+    while (!isThere()) {
+      if (sites.length % STEPS_PER_YIELD === 0) await this.context.host.clock.yield();
+      if (this.move.cancelled()) return undefined;
+      sites.push(siteOf(this.context.view(this.hart), debuggee.now));
+      if (debuggee.stepSync(this.hart) !== undefined) continue;
+      await debuggee.stepInstructions(this.hart, 1, { ...options, accept: () => false });
+    }
+    return this.move.cancelled() ? undefined : { sites, isBeginning };
+  }
+
+  /** Backwards over a call or a trap, to the instruction that made it. */
+  private async jumpOver(comeBack: ComeBack): Promise<Stop | 'found' | 'on'> {
+    const { debuggee } = this.context;
+    const { options } = this.move;
+    await debuggee.seek(instret(comeBack.now), options);
+    const back = siteOf(this.context.view(this.hart), comeBack.now);
+    const isCall = comeBack.transfer === 'return';
+    let made: Site | undefined;
+    const accept = (hit: Hit): boolean => {
+      if (hit.kind !== 'breakpoint') return false;
+      const site = siteOf(this.context.view(hit.hart), debuggee.now);
+      if (site.sp !== back.sp || site.privilege !== back.privilege) return false;
+      if (hit.hart !== this.hart && site.privilege === 3) return false;
+      const isIt = isCall
+        ? site.nextPc === back.pc && site.flow.kind === 'call'
+        : site.pc === back.pc || (site.nextPc === back.pc && site.flow.kind === 'environmentCall');
+      if (isIt) made = site;
+      return isIt;
+    };
+    const before = [back.pc - 4n, back.pc - 2n].map((address) => BigInt.asUintN(64, address));
+    const temporary = isCall ? before : [back.pc, ...before];
+    const stop = await debuggee.reverseResume({ ...options, temporary, accept });
+    if (stop.kind !== 'breakpoint') return stop;
+    // The last call of `accept` need not have been the one that counts.
+    if (made?.now !== debuggee.now) made = siteOf(this.context.view(this.hart), debuggee.now);
+    this.edge = made;
+    return this.walk.skipTo(made) ? 'found' : 'on';
+  }
+
+  private async arrive(): Promise<Stop> {
+    const { goal } = this.walk;
+    if (goal === undefined) return this.toBeginning();
+    return this.context.debuggee.seek(instret(goal.now), this.move.options);
+  }
+
+  private async toBeginning(): Promise<Stop> {
+    const { debuggee } = this.context;
+    const stop = await debuggee.seek(debuggee.begin, this.move.options);
+    return stop.kind === 'done' ? { kind: 'beginning' } : stop;
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Steps forwards, by statement or by instruction. A statement step goes on, instruction by instruction, until the hart
+ * is at the beginning of another statement; calls that are stepped over, and traps and interrupts that happen on the way,
+ * run to their return at full speed. A return to the caller ends the step where it arrives, in the middle of the call's
+ * line, so that the value that was returned can be looked at.
+ */
+import type { Hit, Stop } from '../timetravel/api';
+import type { Breakpoints } from './breakpoints';
+import type { Move, SessionContext, StopReport } from './context';
+import { isSameFrame, siteOf, transferOf, type Site, type Transfer } from './control-flow';
+import { bodyOf, contains } from './symbol-lookup';
+
+export type StepMode = 'into' | 'over';
+
+/** Steps between looks at the clock: a look costs about as much as a step. */
+const STEPS_PER_LOOK = 64;
+/** A stepping loop lets messages be handled this often, milliseconds; a pause must be answered within 100 ms. */
+const YIELD_EVERY_MS = 8;
+
+/** One step under way; not to be used again. */
+export class ForwardStep {
+  private stepsDone = 0;
+  private yieldedAt: number;
+
+  constructor(
+    private readonly context: SessionContext,
+    private readonly breakpoints: Breakpoints,
+    private readonly move: Move,
+    /** Changes when the stepped task moves to another hart. */
+    private hart: number,
+  ) {
+    this.yieldedAt = context.host.clock.now();
+  }
+
+  async instruction(mode: StepMode): Promise<StopReport> {
+    const before = this.site();
+    for (;;) {
+      const { stop, transfer } = await this.stepOne();
+      if (stop.kind !== 'done' || mode === 'into') return this.report(stop);
+      if (transfer !== 'call' && transfer !== 'trap') return this.report(stop);
+      const back = await this.runBack(before, transfer);
+      // An interrupt comes back to the instruction that it kept from being executed.
+      if (back.kind !== 'done' || this.site().pc !== before.pc) return this.report(back);
+    }
+  }
+
+  async statement(mode: StepMode): Promise<StopReport> {
+    const { symbols } = this.context.guest;
+    const start = this.site().pc;
+    if (symbols.lineAt(start) === undefined) return this.instruction(mode);
+    const ranges = symbols.rangesOfLineAt(start);
+    for (;;) {
+      const before = this.site();
+      const { stop, transfer } = await this.stepOne();
+      if (stop.kind !== 'done') return this.report(stop);
+      const end = await this.followTransfer(before, transfer, mode);
+      if (end !== undefined) return this.report(end);
+      const { pc } = this.site();
+      const hit = this.breakpointHere(pc);
+      if (hit !== undefined) return this.report(hit);
+      if (ranges.some((range) => contains(range, pc))) continue;
+      const row = symbols.lineAt(pc);
+      if (row !== undefined && row.isStmt && row.start === pc) return this.report({ kind: 'done' });
+      if (row === undefined && !this.isInFunctionOf(before.pc, pc)) return this.report({ kind: 'done' });
+    }
+  }
+
+  /** Out of the frame to its caller, given by the address and the stack pointer there. */
+  async out(returnAddress: bigint, callerSp: bigint | undefined): Promise<StopReport> {
+    const here = this.site();
+    const isOut = (hit: Hit): boolean => {
+      if (hit.kind !== 'breakpoint' || hit.pc !== returnAddress) return false;
+      const view = this.context.view(hit.hart);
+      const sp = view.x(2);
+      const isOuter = callerSp === undefined ? sp > here.sp : sp === callerSp;
+      return isOuter && isSameFrame(view, this.hart, { ...here, sp });
+    };
+    return this.report(await this.runTo([returnAddress], isOut));
+  }
+
+  /** Undefined: the step goes on from where the hart is now. */
+  private async followTransfer(before: Site, transfer: Transfer, mode: StepMode): Promise<Stop | undefined> {
+    const { symbols } = this.context.guest;
+    const { pc } = this.site();
+    const hasLine = symbols.lineAt(pc) !== undefined;
+    switch (transfer) {
+      case 'call':
+        if (mode === 'into' && hasLine) return this.enter(pc);
+        return this.comeBack(before, transfer);
+      case 'trap':
+        // `stepIn` on an ecall means the handler; every other trap came unasked.
+        if (mode === 'into' && before.flow.kind === 'environmentCall' && hasLine) return { kind: 'done' };
+        return this.comeBack(before, transfer);
+      case 'return':
+      case 'trapReturn':
+        return this.breakpointHere(pc) ?? { kind: 'done' };
+      case 'jump':
+        return this.followTailCall(before, pc, mode);
+      case 'plain':
+        return undefined;
+    }
+  }
+
+  private async comeBack(before: Site, transfer: 'call' | 'trap'): Promise<Stop | undefined> {
+    const stop = await this.runBack(before, transfer);
+    return stop.kind === 'done' ? undefined : stop;
+  }
+
+  /** A jump to the beginning of another function: its return is that of the function at hand. */
+  private async followTailCall(before: Site, pc: bigint, mode: StepMode): Promise<Stop | undefined> {
+    const { symbols } = this.context.guest;
+    const target = symbols.functionAt(pc);
+    if (target === undefined || target.start !== pc || this.isInFunctionOf(before.pc, pc)) return undefined;
+    if (mode === 'into' && symbols.lineAt(pc) !== undefined) return this.enter(pc);
+    const returnAddress = this.context.view(this.hart).x(1);
+    // At start-up ra holds nothing: then the jump is followed.
+    if (symbols.functionAt(returnAddress) === undefined) return undefined;
+    const here = this.site();
+    const isBack = (hit: Hit): boolean =>
+      hit.kind === 'breakpoint' &&
+      hit.pc === returnAddress &&
+      isSameFrame(this.context.view(hit.hart), this.hart, here);
+    return this.runTo([returnAddress], isBack);
+  }
+
+  /** Into a function that was just called: behind its prologue, where its arguments are in place. */
+  private async enter(entry: bigint): Promise<Stop> {
+    const body = bodyOf(this.context.guest.symbols, entry);
+    const hit = this.breakpointHere(entry);
+    if (hit !== undefined) return hit;
+    if (body === entry) return { kind: 'done' };
+    const isBody = (one: Hit): boolean =>
+      one.kind === 'breakpoint' && one.pc === body && one.hart === this.hart;
+    return this.runTo([body], isBody);
+  }
+
+  /** Runs what a call or trap began to its end. */
+  private runBack(before: Site, transfer: 'call' | 'trap'): Promise<Stop> {
+    const targets = transfer === 'call' ? [before.nextPc] : [before.pc, before.nextPc];
+    const isBack = (hit: Hit): boolean =>
+      hit.kind === 'breakpoint' &&
+      targets.includes(hit.pc) &&
+      isSameFrame(this.context.view(hit.hart), this.hart, before);
+    return this.runTo(targets, isBack);
+  }
+
+  /** To a hit for which `isGoal`, then 'done'; or to a hit of the user's, or wherever else the run stops. */
+  private async runTo(addresses: readonly bigint[], isGoal: (hit: Hit) => boolean): Promise<Stop> {
+    let reached: Hit | undefined;
+    const stop = await this.context.debuggee.resume({
+      ...this.move.options,
+      temporary: addresses,
+      accept: (hit) => {
+        reached = isGoal(hit) ? hit : undefined;
+        return reached !== undefined || this.breakpoints.accept(hit, 'forwards');
+      },
+    });
+    if (reached === undefined || stop.kind !== 'breakpoint') return stop;
+    this.hart = reached.hart;
+    return { kind: 'done' };
+  }
+
+  private async stepOne(): Promise<{ readonly stop: Stop; readonly transfer: Transfer }> {
+    const before = this.site();
+    const stop = await this.attempt();
+    return { stop, transfer: transferOf(before, this.context.view(this.hart).pc) };
+  }
+
+  private async attempt(): Promise<Stop> {
+    const { debuggee } = this.context;
+    if (++this.stepsDone % STEPS_PER_LOOK === 0) await this.letOthersIn();
+    if (this.move.cancelled()) return { kind: 'paused' };
+    // Only the slow way sees watched memory and trap causes.
+    const fast = this.breakpoints.watchesMore ? undefined : debuggee.stepSync(this.hart);
+    if (fast !== undefined) return fast;
+    const accept = (hit: Hit): boolean =>
+      hit.kind !== 'breakpoint' && this.breakpoints.accept(hit, 'forwards');
+    return debuggee.stepInstructions(this.hart, 1, { ...this.move.options, accept });
+  }
+
+  private async letOthersIn(): Promise<void> {
+    const { clock } = this.context.host;
+    if (clock.now() - this.yieldedAt < YIELD_EVERY_MS) return;
+    await clock.yield();
+    this.yieldedAt = clock.now();
+  }
+
+  private breakpointHere(pc: bigint): Stop | undefined {
+    if (!this.breakpoints.isAt(pc)) return undefined;
+    const hit: Hit = { kind: 'breakpoint', hart: this.hart, pc };
+    return this.breakpoints.accept(hit, 'forwards') ? hit : undefined;
+  }
+
+  private isInFunctionOf(first: bigint, second: bigint): boolean {
+    const range = this.context.guest.symbols.functionAt(first);
+    return range !== undefined && contains(range, second);
+  }
+
+  private site(): Site {
+    return siteOf(this.context.view(this.hart), this.context.debuggee.now);
+  }
+
+  private report(stop: Stop): StopReport {
+    return { stop, reason: 'step', hart: this.hart };
+  }
+}

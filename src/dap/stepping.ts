@@ -1,0 +1,84 @@
+/** continue, reverseContinue, next, stepIn, stepOut, stepBack, pause: each is answered first and then done. */
+import { userError } from '../base/errors';
+import type { Message } from '../protocol/message';
+import type { Breakpoints } from './breakpoints';
+import type { Move, SessionContext, StopReport } from './context';
+import type { Call, Registry } from './dispatcher';
+import { resumeOrEnd } from './lifecycle';
+import type { Stack } from './stackframes';
+import { stepBackInstruction, stepBackStatement } from './step-back';
+import { ForwardStep } from './step-forward';
+
+type Step = (hart: number, move: Move, byInstruction: boolean) => Promise<StopReport>;
+
+export function registerSteppingRequests(
+  registry: Registry,
+  context: SessionContext,
+  breakpoints: Breakpoints,
+  stack: Stack,
+): void {
+  const forward = (move: Move, hart: number): ForwardStep =>
+    new ForwardStep(context, breakpoints, move, hart);
+  const onStep = (command: string, title: string, step: Step): void =>
+    registry.on(command, 'stopped', (args, call) => startStep(context, args, call, { title, step }));
+
+  onStep('next', 'Stepping over', (hart, move, byInstruction) =>
+    byInstruction ? forward(move, hart).instruction('over') : forward(move, hart).statement('over'),
+  );
+  onStep('stepIn', 'Stepping in', (hart, move, byInstruction) =>
+    byInstruction ? forward(move, hart).instruction('into') : forward(move, hart).statement('into'),
+  );
+  onStep('stepBack', 'Stepping back', (hart, move, byInstruction) =>
+    byInstruction ? stepBackInstruction(context, hart, move) : stepBackStatement(context, hart, move),
+  );
+  registry.on('stepOut', 'stopped', (args, call) => {
+    const hart = context.hartOf(args.count('threadId'));
+    granularityOf(args);
+    const caller = stack.framesOf(hart).find(({ activation }) => activation === 1);
+    if (caller === undefined) {
+      throw userError(
+        'STEP_OUT_NO_CALLER',
+        'this is the outermost frame that is known: there is no caller to go to',
+      );
+    }
+    const { pc } = caller;
+    const sp = caller.register(2);
+    context.startMove(call, 'Stepping out', (move) => forward(move, hart).out(pc, sp));
+  });
+  registry.on('continue', 'stopped', (args, call) => {
+    context.hartOf(args.count('threadId'));
+    context.startMove(call, 'Running', (move) => resumeOrEnd({ context, breakpoints }, move));
+    return { allThreadsContinued: true };
+  });
+  registry.on('reverseContinue', 'stopped', (args, call) => {
+    context.hartOf(args.count('threadId'));
+    context.startMove(call, 'Running backwards', (move) => breakpoints.reverseResume(move));
+  });
+  registry.on('pause', 'guest', (args, call) => pause(context, args, call));
+}
+
+function startStep(
+  context: SessionContext,
+  args: Message,
+  call: Call,
+  { title, step }: { readonly title: string; readonly step: Step },
+): void {
+  const hart = context.hartOf(args.count('threadId'));
+  const byInstruction = granularityOf(args) === 'instruction';
+  context.startMove(call, title, (move) => step(hart, move, byInstruction));
+}
+
+/** A statement is what the compiler marks as one; of a line with several of them each counts as the line. */
+const granularityOf = (args: Message): 'statement' | 'line' | 'instruction' =>
+  args.optionalWord('granularity', ['statement', 'line', 'instruction']) ?? 'statement';
+
+function pause(context: SessionContext, args: Message, call: Call): void {
+  context.hartOf(args.count('threadId'));
+  if (context.isRunning) {
+    context.pause();
+    return;
+  }
+  // It stopped by itself while the request was on its way; clients wait for the event all the same.
+  const report: StopReport = { stop: { kind: 'paused' }, reason: 'pause' };
+  if (context.phase === 'stopped') call.after(() => context.tellStopped(report));
+}
