@@ -87,7 +87,10 @@ export class Board {
       else if (finish.kind === 'poweroff') host.finish({ kind: 'finished', reason: 'poweroff', exitCode: 0 });
       else host.finish({ kind: 'finished', reason: 'fail', exitCode: finish.code });
     });
-    const rtc = new Rtc(config.rtcStartNs === undefined ? {} : { startNs: config.rtcStartNs }, context(RTC_IRQ));
+    const rtc = new Rtc(
+      config.rtcStartNs === undefined ? {} : { startNs: config.rtcStartNs },
+      context(RTC_IRQ),
+    );
     this.uart = new Uart({}, context(UART_IRQ), (byte) => {
       host.onConsole(byte);
     });

@@ -24,7 +24,8 @@ export class CodeCache {
       const tail = SLOTS_BASE + slot * SLOT_BYTES + 2048 * RECORD;
       for (let index = 0; index < 4; index++) dv.setUint16(tail + index * RECORD, Op.refetch, true);
     }
-    for (let record = 0; record < 2048; record++) dv.setUint16(SLOTS_BASE + record * RECORD, Op.refetch, true);
+    for (let record = 0; record < 2048; record++)
+      dv.setUint16(SLOTS_BASE + record * RECORD, Op.refetch, true);
   }
 
   /** Import `decode`: makes the record at `record` of a slot. */
@@ -131,5 +132,5 @@ export class CodeCache {
   }
 }
 
-const recordAt = (slot: number, offset: number): number => SLOTS_BASE + slot * SLOT_BYTES + (offset >>> 1) * RECORD;
-
+const recordAt = (slot: number, offset: number): number =>
+  SLOTS_BASE + slot * SLOT_BYTES + (offset >>> 1) * RECORD;

@@ -87,7 +87,8 @@ export type DiskRequest =
   | { readonly op: 'flush' }
   | { readonly op: 'discard' | 'writeZeroes'; readonly offset: number; readonly length: number };
 
-export type DiskResult = { readonly ok: true; readonly data?: Uint8Array } | { readonly ok: false; readonly error: string };
+export type DiskResult =
+  { readonly ok: true; readonly data?: Uint8Array } | { readonly ok: false; readonly error: string };
 
 /** A request that the host works on. It has no effect on the disk's contents before `complete`. */
 export interface DiskOperation extends Waiting {

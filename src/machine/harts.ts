@@ -13,9 +13,7 @@ import { derivePmp } from './pmp';
 export type Field = number;
 
 /** Hart fields that are derived, or differ between equal states: not saved, not hashed. */
-const DERIVED: readonly (readonly [number, number])[] = [
-  [H.pmpLow, H.csrs],
-];
+const DERIVED: readonly (readonly [number, number])[] = [[H.pmpLow, H.csrs]];
 
 export const Waiting = { no: 0, wfi: 1, stopped: 2 } as const;
 

@@ -19,7 +19,17 @@ import type { EngineExports } from './engine/module';
 import { Sbi } from './firmware/sbi';
 import { Harts } from './harts';
 import { Hasher } from './hash';
-import { CONTEXT_BYTES, CSR_MAP, DATA_CONTEXTS, Exit, G, H, HART_TLB_BYTES, TLB_BASE, TLB_BYTES } from './layout';
+import {
+  CONTEXT_BYTES,
+  CSR_MAP,
+  DATA_CONTEXTS,
+  Exit,
+  G,
+  H,
+  HART_TLB_BYTES,
+  TLB_BASE,
+  TLB_BYTES,
+} from './layout';
 import { GuestMemory, LinearMemory, type PageTable } from './memory';
 import { writePmp } from './pmp';
 import type { Finished, MachineStop } from './stop';
@@ -190,6 +200,11 @@ export class Machine {
     this.flushAllTlbs();
   }
 
+  /** How the guest ended; undefined while it lives. */
+  get finishedState(): Finished | undefined {
+    return this.finished;
+  }
+
   // --- time
 
   /** Attempted instructions since power-on (I1). */
@@ -236,7 +251,7 @@ export class Machine {
 
   /** Runs to `until`, or to a reason to stop before; at most `maxSlices` slices of 1M instructions, then 'interrupted'. */
   run(until: number, maxSlices = Infinity): MachineStop {
-    for (let slices = 0; ; ) {
+    for (let slices = 0; ;) {
       if (this.resetWanted) this.systemReset();
       if (this.finished) return this.finished;
       if (this.interrupted) {
@@ -336,6 +351,11 @@ export class Machine {
     return undefined;
   }
 
+  /** Instructions after which another hart may run: at least 1. */
+  get turnLeft(): number {
+    return this.harts.count === 1 ? Infinity : Math.max(1, this.harts.quantumLeft);
+  }
+
   private finishHtif(): void {
     const outcome = this.board.htif(this.memory);
     if (outcome !== undefined) this.finished = { kind: 'finished', reason: 'htif', exitCode: outcome };
@@ -378,7 +398,8 @@ export class Machine {
   }
 
   setTrapStops(exceptions: readonly number[], interrupts: readonly number[]): void {
-    const mask = (codes: readonly number[]): bigint => codes.reduce((bits, code) => bits | (1n << BigInt(code)), 0n);
+    const mask = (codes: readonly number[]): bigint =>
+      codes.reduce((bits, code) => bits | (1n << BigInt(code)), 0n);
     this.linear.set64(G.stopExceptions, mask(exceptions));
     this.linear.set64(G.stopInterrupts, mask(interrupts));
   }
@@ -423,6 +444,10 @@ export class Machine {
     if (!this.memory.contains(Number(address), bytes.length)) return false;
     this.memory.write(Number(address), bytes);
     return true;
+  }
+
+  pc(hart: number): bigint {
+    return this.harts.get64(hart, H.pc);
   }
 
   csr(hart: number, number: number): bigint {

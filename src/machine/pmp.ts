@@ -72,4 +72,3 @@ function trailingOnes(value: bigint): number {
   while ((value >> BigInt(count)) & 1n) count++;
   return count;
 }
-

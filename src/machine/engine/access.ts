@@ -4,8 +4,30 @@
  * path would always do the same: no watchpoint, no tohost, PMP alike over the page; for writing also a frame of this
  * epoch that no decode slot was made from.
  */
-import { i32, i64, I32T, I64T, type FunctionBuilder, type FunctionRef, type I32, type I64, type ModuleBuilder } from '../../wasm';
-import { Exit, FETCH_TLB_OFFSET, FRAME_SLOT, G, H, HART_TLB_BYTES, SLOT_COUNT, SLOT_FRAME, TLB_BASE, TLB_BYTES, CONTEXT_BYTES } from '../layout';
+import {
+  i32,
+  i64,
+  I32T,
+  I64T,
+  type FunctionBuilder,
+  type FunctionRef,
+  type I32,
+  type I64,
+  type ModuleBuilder,
+} from '../../wasm';
+import {
+  Exit,
+  FETCH_TLB_OFFSET,
+  FRAME_SLOT,
+  G,
+  H,
+  HART_TLB_BYTES,
+  SLOT_COUNT,
+  SLOT_FRAME,
+  TLB_BASE,
+  TLB_BYTES,
+  CONTEXT_BYTES,
+} from '../layout';
 import { bit, cell32, cell64, MSTATUS, setCell32, setCell64 } from './cells';
 import { requestExit, slotAddress, slotOf, type MemoryFunctions } from './memory';
 import { Access, type MmuFunctions } from './mmu';
@@ -71,7 +93,12 @@ export function emitAccess(
           va
             .leU(range.load64(G.watches + 8))
             .and(last.geU(range.load64(G.watches)))
-            .and(range.load32(G.watches + 16).and(write.add(1)).ne(0))
+            .and(
+              range
+                .load32(G.watches + 16)
+                .and(write.add(1))
+                .ne(0),
+            )
             .and(cell32(G.watchHit).eqz()),
           () => {
             setCell32(f, G.watchHit, index.add(1));
@@ -99,12 +126,9 @@ export function emitAccess(
       () => {
         f.set(index, index.sub(1));
         const range = f.let(index.mul(24));
-        f.if(
-          first.leU(range.load64(G.watches + 8)).and(first.or(4095n).geU(range.load64(G.watches))),
-          () => {
-            f.return(1);
-          },
-        );
+        f.if(first.leU(range.load64(G.watches + 8)).and(first.or(4095n).geU(range.load64(G.watches))), () => {
+          f.return(1);
+        });
       },
     );
     f.return(0);
@@ -131,9 +155,14 @@ export function emitAccess(
 
   /** Remembers superpages, so that a single-page flush widens to them. */
   const noteLarge = (f: FunctionBuilder, va: I64): void => {
-    f.if(cell64(G.walkSize).gtU(4096n).and(cell64(G.walkSize).ltU(1n << 62n)), () => {
-      f.call(noteLargeSlow, va);
-    });
+    f.if(
+      cell64(G.walkSize)
+        .gtU(4096n)
+        .and(cell64(G.walkSize).ltU(1n << 62n)),
+      () => {
+        f.call(noteLargeSlow, va);
+      },
+    );
   };
   const noteLargeSlow = m.function('noteLarge', [I64T], undefined, (f) => {
     const va = f.param(0, I64T);
@@ -191,10 +220,7 @@ export function emitAccess(
       f.while(
         () => index.ltU(size),
         () => {
-          f.set(
-            value,
-            value.or(f.callI64(loadSlow, va.add(index.toI64U()), 1).shl(index.shl(3).toI64U())),
-          );
+          f.set(value, value.or(f.callI64(loadSlow, va.add(index.toI64U()), 1).shl(index.shl(3).toI64U())));
           f.if(cell32(G.trapPending), () => {
             f.return(0n);
           });
@@ -237,9 +263,14 @@ export function emitAccess(
     const pa = f.param(1, I64T);
     const page = f.param(2, I32T);
     const frame = f.let(f.callI32(memory.writableFrame, page));
-    f.if(slotOf(frame).ne(0).or(page.eq(cell32(G.tohostPage))), () => {
-      f.return();
-    });
+    f.if(
+      slotOf(frame)
+        .ne(0)
+        .or(page.eq(cell32(G.tohostPage))),
+      () => {
+        f.return();
+      },
+    );
     f.if(cell32(G.watchCount), () => {
       f.if(f.callI32(pageWatched, va), () => {
         f.return();
@@ -267,12 +298,7 @@ export function emitAccess(
       f.if(cell32(G.trapPending), () => {
         f.return();
       });
-      f.call(
-        translateData,
-        va.add(size.toI64U()).sub(1n).and(-4096n),
-        Access.write,
-        size.sub(firstBytes),
-      );
+      f.call(translateData, va.add(size.toI64U()).sub(1n).and(-4096n), Access.write, size.sub(firstBytes));
       f.if(cell32(G.trapPending), () => {
         f.return();
       });
@@ -443,10 +469,16 @@ export function emitAccess(
     f.if(priv.eq(1).and(bit(status, MSTATUS.SUM)), () => {
       f.set(context, 2);
     });
-    f.if(priv.eq(3).and(bit(status, MSTATUS.MPRV)).and(bit(status.and(MSTATUS.MPP).xor(MSTATUS.MPP), MSTATUS.MPP)), () => {
-      f.set(context, 4);
-      f.memoryFill(tlbs.add(4 * CONTEXT_BYTES), 0xff, CONTEXT_BYTES);
-    });
+    f.if(
+      priv
+        .eq(3)
+        .and(bit(status, MSTATUS.MPRV))
+        .and(bit(status.and(MSTATUS.MPP).xor(MSTATUS.MPP), MSTATUS.MPP)),
+      () => {
+        f.set(context, 4);
+        f.memoryFill(tlbs.add(4 * CONTEXT_BYTES), 0xff, CONTEXT_BYTES);
+      },
+    );
     setCell32(f, H.dataTlb, tlbs.add(context.mul(CONTEXT_BYTES)));
   });
 
@@ -459,7 +491,9 @@ export function emitAccess(
   const flushPage = m.function('flushPage', [I64T], undefined, (f) => {
     const va = f.param(0, I64T);
     f.if(
-      cell32(H.largeValid).ne(0).and(va.xor(cell64(H.largeBase)).and(cell64(H.largeMask)).eqz()),
+      cell32(H.largeValid)
+        .ne(0)
+        .and(va.xor(cell64(H.largeBase)).and(cell64(H.largeMask)).eqz()),
       () => {
         f.call(flushTlb);
         f.return();

@@ -3,15 +3,7 @@
  * atomics, floating point state. An engine says where operands come from and how a path ends.
  */
 import type { FloatFunction, SemanticsContext, SystemOperation } from '../../isa/types';
-import {
-  i32,
-  I32,
-  i64,
-  I64,
-  type FunctionBuilder,
-  type FunctionRef,
-  type I64Like,
-} from '../../wasm';
+import { i32, I32, i64, I64, type FunctionBuilder, type FunctionRef, type I64Like } from '../../wasm';
 import { Exit, G, H, TLB_BYTES } from '../layout';
 import type { AccessFunctions } from './access';
 import { bit, cell32, cell64, MENVCFG, MSTATUS, setCell32, setCell64 } from './cells';
@@ -344,13 +336,11 @@ export abstract class EngineContext implements SemanticsContext {
   /** Below M-mode menvcfg must allow a cache-block operation, in U-mode senvcfg too (CMO spec). */
   private envcfgDenies(mask: bigint): I32 {
     const priv = cell32(H.priv);
-    return priv
-      .ne(3)
-      .and(
-        bit(cell64(H.menvcfg), mask)
-          .eqz()
-          .or(priv.eqz().and(bit(cell64(H.senvcfg), mask).eqz())),
-      );
+    return priv.ne(3).and(
+      bit(cell64(H.menvcfg), mask)
+        .eqz()
+        .or(priv.eqz().and(bit(cell64(H.senvcfg), mask).eqz())),
+    );
   }
 
   /** Cache-block management needs a translation that may be read; its faults are store faults (CMO spec 2.5). */
@@ -378,4 +368,3 @@ export function plainLoad(host: I32, bytes: 1 | 2 | 4 | 8, signed: boolean): I64
       return host.load64();
   }
 }
-

@@ -5,7 +5,16 @@
 import { unreachable, invariant } from '../../base/errors';
 import { CSRS } from '../../isa/csr';
 import type { CsrRow } from '../../isa/types';
-import { i64, I32T, I64T, type FunctionBuilder, type FunctionRef, type I32, type I64, type ModuleBuilder } from '../../wasm';
+import {
+  i64,
+  I32T,
+  I64T,
+  type FunctionBuilder,
+  type FunctionRef,
+  type I32,
+  type I64,
+  type ModuleBuilder,
+} from '../../wasm';
 import { CSR_MAP, Exit, G, H } from '../layout';
 import type { AccessFunctions } from './access';
 import { bit, cell32, cell64, MENVCFG, MSTATUS, setCell32, setCell64 } from './cells';
@@ -26,8 +35,7 @@ export const csrCell = (name: string): number => {
   return address;
 };
 
-const SSTATUS_MASK =
-  MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.FS | MSTATUS.SUM | MSTATUS.MXR;
+const SSTATUS_MASK = MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.FS | MSTATUS.SUM | MSTATUS.MXR;
 const MSTATUS_MASK =
   SSTATUS_MASK |
   MSTATUS.MIE |
@@ -147,7 +155,8 @@ export function emitCsr(
   };
 
   const indexOf = (number: I32): I32 => number.load8U(CSR_MAP);
-  const isSpecial = (row: CsrRow): boolean => row.behaviour.kind === 'special' || row.name === 'mcountinhibit';
+  const isSpecial = (row: CsrRow): boolean =>
+    row.behaviour.kind === 'special' || row.name === 'mcountinhibit';
 
   const read = m.function('csrRead', [I32T], I64T, (f) => {
     f.switch(
@@ -180,9 +189,15 @@ export function emitCsr(
     const old = f.let(cell64(H.mstatus));
     const mask = f.let(f.param(1, I64T));
     // MPP = 2 is reserved: the field keeps its value.
-    f.if(f.param(0, I64T).and(MSTATUS.MPP).eq(2n << 11n), () => {
-      f.set(mask, mask.and(~MSTATUS.MPP));
-    });
+    f.if(
+      f
+        .param(0, I64T)
+        .and(MSTATUS.MPP)
+        .eq(2n << 11n),
+      () => {
+        f.set(mask, mask.and(~MSTATUS.MPP));
+      },
+    );
     const fresh = f.let(old.and(mask.not()).or(f.param(0, I64T).and(mask)));
     setCell64(f, H.mstatus, fresh);
     f.if(bit(old.xor(fresh), MSTATUS.MXR), () => {
@@ -223,10 +238,7 @@ export function emitCsr(
             setCell64(
               f,
               address,
-              bit(fresh, mask).select64(
-                cell64(address).add(icountNow()),
-                cell64(address).sub(icountNow()),
-              ),
+              bit(fresh, mask).select64(cell64(address).add(icountNow()), cell64(address).sub(icountNow())),
             );
           });
         }
@@ -240,7 +252,9 @@ export function emitCsr(
         return setCell64(
           f,
           H.mie,
-          cell64(H.mie).and(cell64(H.mideleg).not()).or(value.and(cell64(H.mideleg)).and(MIE_MASK)),
+          cell64(H.mie)
+            .and(cell64(H.mideleg).not())
+            .or(value.and(cell64(H.mideleg)).and(MIE_MASK)),
         );
       case 'mie':
         return setCell64(f, H.mie, value.and(MIE_MASK));
@@ -251,7 +265,10 @@ export function emitCsr(
       case 'mip': {
         // With Sstc on, STIP shows stimecmp alone.
         const mask = f.let(
-          bit(cell64(H.menvcfg), MENVCFG.STCE).select64(SUPERVISOR_INTERRUPTS & ~0x20n, SUPERVISOR_INTERRUPTS),
+          bit(cell64(H.menvcfg), MENVCFG.STCE).select64(
+            SUPERVISOR_INTERRUPTS & ~0x20n,
+            SUPERVISOR_INTERRUPTS,
+          ),
         );
         return setCell64(f, H.mip, cell64(H.mip).and(mask.not()).or(value.and(mask)));
       }
@@ -379,9 +396,7 @@ export function emitCsr(
       f.call(
         write,
         number,
-        operation
-          .eqz()
-          .select64(source, operation.eq(1).select64(old.or(source), old.and(source.not()))),
+        operation.eqz().select64(source, operation.eq(1).select64(old.or(source), old.and(source.not()))),
       );
     });
     f.return(0);

@@ -4,7 +4,8 @@ import { buildEngine, type EngineExports, type EngineImports } from './module';
 
 let compiled: WebAssembly.Module | undefined;
 
-const engineModule = (): WebAssembly.Module => (compiled ??= new WebAssembly.Module(buildEngine().builder.encode()));
+const engineModule = (): WebAssembly.Module =>
+  (compiled ??= new WebAssembly.Module(buildEngine().builder.encode()));
 
 export function instantiateEngine(linear: LinearMemory, imports: EngineImports): EngineExports {
   const instance = new WebAssembly.Instance(engineModule(), {

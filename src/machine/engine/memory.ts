@@ -6,7 +6,15 @@
  * leaves that are frames themselves and are copied on write the same way, so a checkpoint copies 2 KiB, not 4 bytes a
  * page. Frame numbers are linear-memory addresses / 4096.
  */
-import { i32, I32T, I64T, type FunctionBuilder, type FunctionRef, type I32, type ModuleBuilder } from '../../wasm';
+import {
+  i32,
+  I32T,
+  I64T,
+  type FunctionBuilder,
+  type FunctionRef,
+  type I32,
+  type ModuleBuilder,
+} from '../../wasm';
 import {
   CONTEXT_BYTES,
   DATA_CONTEXTS,
@@ -180,7 +188,10 @@ export function emitMemory(m: ModuleBuilder, moreFrames: FunctionRef): MemoryFun
           () => context.ltU(DATA_CONTEXTS),
           () => {
             const entry = f.let(
-              hart.mul(HART_TLB_BYTES).add(context.mul(CONTEXT_BYTES)).add(TLB_BASE + TLB_BYTES),
+              hart
+                .mul(HART_TLB_BYTES)
+                .add(context.mul(CONTEXT_BYTES))
+                .add(TLB_BASE + TLB_BYTES),
             );
             const end = f.let(entry.add(TLB_BYTES));
             f.while(

@@ -107,7 +107,11 @@ export function emitMmu(m: ModuleBuilder, memory: MemoryFunctions): MmuFunctions
     const level = f.let(mode.sub(6)); // index of the top level: 2, 3, 4
     const unused = f.let(i64(64n - 12n).sub(mode.sub(5).mul(9).toI64U()));
     f.if(va.shl(unused).shrS(unused).ne(va), pageFault);
-    const base = f.let(cell64(H.satp).and((1n << 44n) - 1n).shl(12n));
+    const base = f.let(
+      cell64(H.satp)
+        .and((1n << 44n) - 1n)
+        .shl(12n),
+    );
     f.loop((next) => {
       const shift = f.let(level.mul(9).add(12).toI64U());
       const pteAddress = f.let(base.add(va.shrU(shift).and(511n).shl(3n)));
@@ -121,18 +125,18 @@ export function emitMmu(m: ModuleBuilder, memory: MemoryFunctions): MmuFunctions
       const pte = f.let(f.callI64(memory.loadRam, pteAddress, 8));
       const flags = f.let(pte.toI32());
       // V=0, W without R, reserved bits 54..60
-      f.if(
-        flags
-          .and(1)
-          .eqz()
-          .or(flags.and(6).eq(4))
-          .or(bit(pte, 0x1fc0_0000_0000_0000n)),
-        pageFault,
-      );
+      f.if(flags.and(1).eqz().or(flags.and(6).eq(4)).or(bit(pte, 0x1fc0_0000_0000_0000n)), pageFault);
       const ppn = f.let(pte.shrU(10n).and((1n << 44n) - 1n));
       f.if(flags.and(0xe).eqz(), () => {
         // A pointer: D, A, U, PBMT and N must be 0; at level 0 there is nothing to point to.
-        f.if(flags.and(0xd0).ne(0).or(bit(pte, 7n << 61n)).or(level.eqz()), pageFault);
+        f.if(
+          flags
+            .and(0xd0)
+            .ne(0)
+            .or(bit(pte, 7n << 61n))
+            .or(level.eqz()),
+          pageFault,
+        );
         f.set(base, ppn.shl(12n));
         f.set(level, level.sub(1));
         f.br(next);
@@ -151,10 +155,12 @@ export function emitMmu(m: ModuleBuilder, memory: MemoryFunctions): MmuFunctions
       });
       f.if(peek.eqz(), () => {
         const allowed = f.let(
-          access.eq(2).select(
-            flags.and(8),
-            access.eq(1).select(flags.and(4), flags.and(2).or(mxr.ne(0).and(flags.and(8).ne(0)))),
-          ),
+          access
+            .eq(2)
+            .select(
+              flags.and(8),
+              access.eq(1).select(flags.and(4), flags.and(2).or(mxr.ne(0).and(flags.and(8).ne(0)))),
+            ),
         );
         f.if(allowed.eqz(), pageFault);
         const user = f.let(flags.and(16));

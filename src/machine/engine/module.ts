@@ -55,7 +55,13 @@ export interface EngineModule {
 /** The module as a builder that may be added to (a translator, a test of it); encode() finishes it. */
 export function buildEngine(): EngineModule {
   const m = new ModuleBuilder();
-  m.importMemory({ module: 'env', name: 'memory', initialPages: TABLE_PAGES + 1, maximumPages: 65536, shared: true });
+  m.importMemory({
+    module: 'env',
+    name: 'memory',
+    initialPages: TABLE_PAGES + 1,
+    maximumPages: 65536,
+    shared: true,
+  });
   const imports = {
     moreFrames: m.importFunction('env', 'moreFrames', []),
     mmioRead: m.importFunction('env', 'mmioRead', [I32T], I32T),

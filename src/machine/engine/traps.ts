@@ -1,5 +1,12 @@
 /** Taking traps and interrupts, and returning from them (privileged spec 3.1.6-3.1.9, 3.3.2, 4.1). */
-import { I32T, type FunctionBuilder, type FunctionRef, type I32, type I64, type ModuleBuilder } from '../../wasm';
+import {
+  I32T,
+  type FunctionBuilder,
+  type FunctionRef,
+  type I32,
+  type I64,
+  type ModuleBuilder,
+} from '../../wasm';
 import { Exit, G, H } from '../layout';
 import type { AccessFunctions } from './access';
 import { bit, cell32, cell64, MSTATUS, setCell32, setCell64 } from './cells';

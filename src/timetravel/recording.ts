@@ -1,0 +1,265 @@
+/**
+ * A machine with its history: the branch it is on, what of the branch's log has been applied, the console as of now,
+ * and the checkpoints. Moves by one slice at a time and synchronously; the loops around it are in time-machine.ts.
+ */
+import { physAddr, type Instret } from '../base/brand';
+import { defined } from '../base/errors';
+import { CheckpointTree, type Checkpoint } from '../checkpoint/tree';
+import { H } from '../machine/layout';
+import { Machine } from '../machine/machine';
+import type { MachineConfig } from '../machine/config';
+import type { MachineStop } from '../machine/stop';
+import { Branch, ByteLog, type Input, type LogEntry } from './log';
+import { AUTOMATIC_INTERVAL, superfluous } from './retention';
+
+export interface RecordingOptions {
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Bytes of frames that the guest and its history may use before automatic checkpoints are thinned harder. */
+  readonly memoryBudgetBytes: number;
+  /** Called for each byte that the console shows for the first time; true ends the slice at this instant. */
+  readonly onFirstOutput?: (byte: number) => boolean;
+}
+
+export type SliceResult =
+  | MachineStop
+  /** A replay was not what had been recorded (I8). */
+  | { readonly kind: 'diverged'; readonly message: string };
+
+export class Recording {
+  readonly machine: Machine;
+  readonly tree: CheckpointTree;
+  branch: Branch;
+  /** Entries of the branch's log that have been applied. */
+  applied = 0;
+  /** Bytes that the console has shown by now. */
+  consoleLength = 0;
+  private branches = 1;
+  private lastAutomatic = 0;
+  private divergence: string | undefined;
+  readonly root: Checkpoint;
+
+  constructor(
+    config: MachineConfig,
+    private readonly options: RecordingOptions,
+  ) {
+    this.branch = new Branch(0, undefined, 0 as Instret, 0, [], new ByteLog());
+    this.machine = new Machine(config, (byte) => {
+      this.showByte(byte);
+    });
+    this.tree = new CheckpointTree(this.machine, options.now);
+    this.root = this.take('power-on', false);
+  }
+
+  get now(): Instret {
+    return this.machine.instret;
+  }
+  get live(): boolean {
+    return this.now >= this.branch.end && this.applied >= this.branch.entries.length;
+  }
+
+  private showByte(byte: number): void {
+    const { console } = this.branch;
+    if (this.consoleLength < console.length) {
+      const recorded = console.at(this.consoleLength);
+      if (recorded !== byte) {
+        this.divergence ??= `the console shows byte ${byte} where ${recorded} was recorded`;
+        this.machine.interrupt();
+      }
+    } else {
+      console.push(byte);
+      if (this.options.onFirstOutput?.(byte)) this.machine.interrupt();
+    }
+    this.consoleLength++;
+  }
+
+  // --- moving forward
+
+  /** The instant of the next log entry, when it lies in the future of this branch. */
+  private nextEntry(): LogEntry | undefined {
+    return this.branch.entries[this.applied];
+  }
+
+  /**
+   * Runs at most one slice towards `goal`, applying what the log holds. 'reached' means `goal`; 'interrupted' means
+   * there is more to do; 'idle' is returned only when live: the caller decides how time goes on.
+   */
+  slice(goal: number): SliceResult {
+    const entry = this.nextEntry();
+    const replaying = !this.live;
+    const bound = entry ? Math.min(goal, entry.at) : replaying ? Math.min(goal, this.branch.end) : goal;
+    const stop = this.machine.run(bound, 1);
+    if (this.divergence !== undefined) return { kind: 'diverged', message: this.divergence };
+    if (this.now > this.branch.end) this.branch.end = this.now;
+    if (stop.kind === 'idle') {
+      if (!this.live) return { kind: 'diverged', message: 'the guest waits where it did not when recorded' };
+      return stop;
+    }
+    if (stop.kind !== 'reached') return stop;
+    // An instant means the state before its entries, but for the end of the branch: there all have been applied.
+    if (entry?.at === this.now && (goal > this.now || this.now === this.branch.end)) {
+      this.applied++;
+      this.apply(entry);
+      return { kind: 'interrupted' };
+    }
+    return this.now >= goal ? { kind: 'reached' } : { kind: 'interrupted' };
+  }
+
+  /** Takes an automatic checkpoint when one is due. */
+  automaticCheckpoint(): void {
+    if (Math.abs(this.now - this.lastAutomatic) < AUTOMATIC_INTERVAL) return;
+    this.lastAutomatic = this.now;
+    if (this.checkpointAt(this.now)) return;
+    this.take(undefined, true);
+    this.thin();
+  }
+
+  private thin(): void {
+    const budget = this.options.memoryBudgetBytes / 4096;
+    for (const id of superfluous(this.path(), this.now)) this.tree.delete(id);
+    for (let scale = 4; this.machine.memory.framesInUse > budget && scale <= 1 << 16; scale *= 4) {
+      for (const id of superfluous(this.path(), this.now, scale)) this.tree.delete(id);
+      for (const checkpoint of this.tree.all()) {
+        if (checkpoint.automatic && !this.onPath(checkpoint)) this.tree.delete(checkpoint.id);
+      }
+    }
+  }
+
+  // --- input
+
+  /** Something enters from outside, now (I2). In the past this starts a branch (I7). */
+  input(input: Input): void {
+    if (!this.live) this.fork();
+    this.settle();
+    const entry: LogEntry = { at: this.now, ...input };
+    this.branch.entries.push(entry);
+    this.applied = this.branch.entries.length;
+    this.apply(entry);
+  }
+
+  /** Serves what is due at this instant, as a replay does before it applies an entry. */
+  private settle(): void {
+    this.machine.run(this.now);
+  }
+
+  /** A new branch begins here. */
+  fork(): void {
+    this.branch = this.branch.fork(this.branches++, this.now, this.applied, this.consoleLength);
+  }
+
+  private apply(entry: LogEntry): void {
+    const { machine } = this;
+    switch (entry.kind) {
+      case 'console':
+        machine.board.consoleInput(entry.bytes);
+        break;
+      case 'idle':
+        machine.skipIdle(entry.ticks);
+        break;
+      case 'pc':
+        machine.harts.set64(entry.hart, H.pc, entry.value);
+        break;
+      case 'x':
+        if (entry.index > 0) machine.harts.set64(entry.hart, H.x + 8 * entry.index, entry.value);
+        break;
+      case 'f':
+        machine.harts.set64(entry.hart, H.f + 8 * entry.index, entry.value);
+        break;
+      case 'csr':
+        machine.setCsr(entry.hart, entry.number, entry.value);
+        break;
+      case 'memory':
+        machine.pokePhysical(entry.address, entry.bytes);
+        break;
+    }
+  }
+
+  // --- checkpoints
+
+  take(name: string | undefined, automatic: boolean): Checkpoint {
+    return this.tree.take({
+      automatic,
+      branch: this.branch.id,
+      logIndex: this.applied,
+      consoleLength: this.consoleLength,
+      ...(name === undefined ? {} : { name }),
+    });
+  }
+
+  /** Whether a checkpoint lies on the history of the present branch. */
+  onPath(checkpoint: Checkpoint): boolean {
+    return this.branch.passes(checkpoint.branch, checkpoint.state.instret, checkpoint.logIndex);
+  }
+
+  /** Checkpoints of the present branch's history by instant. */
+  path(): Checkpoint[] {
+    return this.tree
+      .all()
+      .filter((checkpoint) => this.onPath(checkpoint))
+      .sort((x, y) => x.state.instret - y.state.instret || x.logIndex - y.logIndex);
+  }
+
+  /** The last checkpoint on the path at or before an instant. */
+  before(at: number): Checkpoint {
+    let best = this.root;
+    for (const checkpoint of this.tree.all()) {
+      if (checkpoint.state.instret > at || !this.onPath(checkpoint)) continue;
+      if (checkpoint.state.instret >= best.state.instret) best = checkpoint;
+    }
+    return best;
+  }
+
+  private checkpointAt(at: number): boolean {
+    return this.before(at).state.instret === at;
+  }
+
+  /** Goes to a checkpoint on the present branch's history; the branch stays, and with it what follows. */
+  rewind(checkpoint: Checkpoint): void {
+    this.tree.restore(checkpoint.id);
+    this.applied = checkpoint.logIndex;
+    this.consoleLength = checkpoint.consoleLength;
+    this.lastAutomatic = checkpoint.state.instret;
+    this.divergence = undefined;
+  }
+
+  /** Goes to any checkpoint; its branch becomes the present one. */
+  restore(id: string, branches: ReadonlyMap<number, Branch>): Checkpoint {
+    const checkpoint = this.tree.get(id);
+    if (!this.onPath(checkpoint))
+      this.branch = defined(branches.get(checkpoint.branch), 'branch of a checkpoint');
+    this.rewind(checkpoint);
+    return checkpoint;
+  }
+
+  /** Whether a replay that passes a checkpoint's instant is in the state that it holds: harts only, cheap (I8). */
+  agreesWith(checkpoint: Checkpoint): boolean {
+    const { harts } = this.machine;
+    return checkpoint.state.harts.every((saved, hart) => {
+      const present = harts.saveBlock(hart);
+      return present.every((byte, index) => byte === saved[index]);
+    });
+  }
+
+  /** Translates as a hart would and reads memory without effects (I6); stops at the first unmapped page. */
+  readVirtual(hart: number, address: bigint, length: number): Uint8Array | undefined {
+    const parts: Uint8Array[] = [];
+    let done = 0;
+    while (done < length) {
+      const at = BigInt.asUintN(64, address + BigInt(done));
+      const count = Math.min(length - done, 4096 - Number(at & 4095n));
+      const pa = this.machine.translate(hart, at);
+      const bytes = pa === undefined ? undefined : this.machine.peekPhysical(physAddr(pa), count);
+      if (!bytes) break;
+      parts.push(bytes);
+      done += count;
+    }
+    if (done === 0) return undefined;
+    const out = new Uint8Array(done);
+    let at = 0;
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  }
+}

@@ -1,0 +1,34 @@
+/** Which automatic checkpoints to keep: dense near the present, thinner with age, fewer under memory pressure. */
+import type { Checkpoint } from '../checkpoint/tree';
+
+/**
+ * Instructions between automatic checkpoints while running. One step back replays half of it on average: about 6 ms at
+ * 160 MIPS, within the 15 ms that a step back may take. See bench/seek.
+ */
+export const AUTOMATIC_INTERVAL = 2_000_000;
+
+/** Checkpoints of this age (in instructions) are all kept; beyond, spacing grows with age. */
+const DENSE_AGE = 32 * AUTOMATIC_INTERVAL;
+/** At age A the spacing is A / 16: the cost of a step back grows with distance, their number with its logarithm. */
+const SPACING_DIVISOR = 16;
+
+/**
+ * Ids of automatic checkpoints that are no longer needed. `path` are the checkpoints of one branch, by instant; `scale`
+ * multiplies the spacing (2 and more under memory pressure).
+ */
+export function superfluous(path: readonly Checkpoint[], now: number, scale = 1): string[] {
+  const drop: string[] = [];
+  let previous = path[0];
+  for (let index = 1; index < path.length - 1; index++) {
+    const checkpoint = path[index];
+    const next = path[index + 1];
+    if (!checkpoint || !next || !previous) break;
+    const age = now - checkpoint.state.instret;
+    const spacing =
+      age <= DENSE_AGE && scale === 1 ? 0 : scale * Math.max(AUTOMATIC_INTERVAL, age / SPACING_DIVISOR);
+    if (checkpoint.automatic && next.state.instret - previous.state.instret <= spacing)
+      drop.push(checkpoint.id);
+    else previous = checkpoint;
+  }
+  return drop;
+}

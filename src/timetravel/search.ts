@@ -1,0 +1,85 @@
+/**
+ * Searching backwards: replay from the checkpoint before, remember the last accepted hit before the present, go there.
+ * Without one, the stretch before that checkpoint is searched, and so on to the beginning of the recording.
+ */
+import type { Recording, SliceResult } from './recording';
+import type { Hit, MoveOptions, Stop } from './api';
+
+export interface SearchHooks {
+  arm(): void;
+  disarm(): void;
+  hitOf(stop: SliceResult): Hit | undefined;
+  accept(hit: Hit): boolean;
+  breathe(): Promise<void>;
+  goTo(instant: number): Promise<Stop>;
+}
+
+interface Found {
+  readonly hit: Hit;
+  readonly instant: number;
+}
+
+export class ReverseSearch {
+  constructor(
+    private readonly recording: Recording,
+    private readonly hooks: SearchHooks,
+  ) {}
+
+  async run(present: number, options: MoveOptions): Promise<Stop> {
+    let end = present;
+    while (end > 0) {
+      if (options.cancel?.cancelled) return this.giveUp(present);
+      const start = this.recording.before(end - 1);
+      const found = await this.scan(start.id, end, present, options);
+      if (found === 'cancelled') return this.giveUp(present);
+      if (found && 'message' in found) return { kind: 'diverged', message: found.message };
+      if (found) {
+        this.hooks.disarm();
+        await this.hooks.goTo(found.instant);
+        return found.hit;
+      }
+      end = start.state.instret;
+      options.onProgress?.(1 - end / present, 'searching backwards');
+    }
+    this.hooks.disarm();
+    await this.hooks.goTo(0);
+    return { kind: 'beginning' };
+  }
+
+  /** A cancelled search leaves the guest where it was. */
+  private async giveUp(present: number): Promise<Stop> {
+    this.hooks.disarm();
+    await this.hooks.goTo(present);
+    return { kind: 'paused' };
+  }
+
+  /** The last accepted hit in [start, end) that lies before the present. */
+  private async scan(
+    startId: string,
+    end: number,
+    present: number,
+    options: MoveOptions,
+  ): Promise<Found | 'cancelled' | { readonly message: string } | undefined> {
+    const { recording, hooks } = this;
+    const { machine } = recording;
+    recording.rewind(recording.tree.get(startId));
+    hooks.arm();
+    machine.setSkipAt(-1);
+    let found: Found | undefined;
+    while (recording.now < end) {
+      if (options.cancel?.cancelled) return 'cancelled';
+      const stop = recording.slice(end);
+      const hit = hooks.hitOf(stop);
+      if (hit) {
+        // Backwards, an access is undone: the stop is before the instruction that made it.
+        const instant = hit.kind === 'watchpoint' ? recording.now - 1 : recording.now;
+        if (instant < present && hooks.accept(hit)) found = { hit, instant };
+        if (hit.kind !== 'watchpoint') machine.setSkipAt(recording.now);
+      } else if (stop.kind === 'waiting') await stop.waiting.whenReady();
+      else if (stop.kind === 'diverged') return { message: stop.message };
+      else if (stop.kind === 'finished') break;
+      await hooks.breathe();
+    }
+    return found;
+  }
+}

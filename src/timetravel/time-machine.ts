@@ -1,0 +1,616 @@
+/**
+ * The debuggee: moves a recording through time, forwards by running or replaying, backwards by restoring a checkpoint
+ * and replaying. Replay is the only direction a guest can run, so every backward search scans forward between two
+ * checkpoints and keeps the last hit (see search.ts).
+ */
+import type { Instret, PhysAddr } from '../base/brand';
+import { invariant, userError } from '../base/errors';
+import { Emitter } from '../base/events';
+import type { Checkpoint } from '../checkpoint/tree';
+import { csrByNumber } from '../isa/csr';
+import type { MachineConfig } from '../machine/config';
+import { H } from '../machine/layout';
+import { MAX_WATCHES } from '../machine/machine';
+import type {
+  CheckpointInfo,
+  ConsoleOutput,
+  Debuggee,
+  HartView,
+  Hit,
+  HostClock,
+  MoveOptions,
+  Pokes,
+  Privilege,
+  Stop,
+  StopPoints,
+  WatchRange,
+} from './api';
+import { Branch, type Input } from './log';
+import { Recording, type SliceResult } from './recording';
+import { ReverseSearch } from './search';
+
+export interface TimeMachineOptions {
+  readonly clock: HostClock;
+  /** Idle time: `skip` jumps to the next deadline, `wait` lets as much host time pass. */
+  readonly idle: 'skip' | 'wait';
+  /** Off: no automatic checkpoints; going back replays from the last one taken by hand. */
+  readonly record: boolean;
+  readonly memoryBudgetBytes?: number;
+  /** What a guest that waits for input only, with idle `skip`, does: wait for input, or stop as paused. */
+  readonly onDeadIdle?: 'wait' | 'pause';
+  /** See RecordingOptions. */
+  readonly onFirstOutput?: (byte: number) => boolean;
+}
+
+/** 1.5 GiB: fits beside 2 GiB of guest RAM in 4 GiB of linear memory. */
+const DEFAULT_BUDGET = 1.5 * 2 ** 30;
+/** Milliseconds between yields to the host: a pause is answered within two of them. */
+const YIELD_EVERY = 10;
+const TICKS_PER_MS = 10_000;
+
+const NO_POINTS: StopPoints = { breakpoints: [], watchpoints: [], exceptions: [], interrupts: [] };
+
+export class TimeMachine implements Debuggee {
+  private readonly recording: Recording;
+  private readonly branches = new Map<number, Branch>();
+  private points: StopPoints = NO_POINTS;
+  private temporary: readonly bigint[] = [];
+  private moving = false;
+  private pendingInput: Uint8Array[] = [];
+  private wake: (() => void) | undefined;
+  private shownBytes = 0;
+  private lastYield = 0;
+  private hitHart: number | undefined;
+  private readonly consoleEmitter = new Emitter<ConsoleOutput>();
+  private readonly treeEmitter = new Emitter<void>();
+  private readonly timeEmitter = new Emitter<void>();
+  readonly onConsole = this.consoleEmitter.event;
+  readonly onCheckpointsChanged = this.treeEmitter.event;
+  readonly onTime = this.timeEmitter.event;
+  readonly begin = 0 as Instret;
+
+  constructor(
+    readonly config: MachineConfig,
+    private readonly options: TimeMachineOptions,
+  ) {
+    this.recording = new Recording(config, {
+      now: () => options.clock.now(),
+      memoryBudgetBytes: options.memoryBudgetBytes ?? DEFAULT_BUDGET,
+      ...(options.onFirstOutput ? { onFirstOutput: options.onFirstOutput } : {}),
+    });
+    this.noteBranch();
+  }
+
+  // --- where we are
+
+  get hartCount(): number {
+    return this.config.harts;
+  }
+  get now(): Instret {
+    return this.recording.now;
+  }
+  get end(): Instret {
+    return Math.max(this.recording.branch.end, this.now) as Instret;
+  }
+  get branch(): number {
+    return this.recording.branch.id;
+  }
+  get activeHart(): number {
+    return this.hitHart ?? this.recording.machine.harts.current;
+  }
+  get exited(): Extract<Stop, { kind: 'exited' }> | undefined {
+    const stop = this.recording.machine.finishedState;
+    return stop ? { kind: 'exited', reason: stop.reason, exitCode: stop.exitCode } : undefined;
+  }
+
+  hart(id: number): HartView {
+    const { machine } = this.recording;
+    const { harts } = machine;
+    invariant(id >= 0 && id < this.hartCount, 'hart exists');
+    return {
+      id,
+      get pc() {
+        return harts.get64(id, H.pc);
+      },
+      get privilege() {
+        return harts.get32(id, H.priv) as Privilege;
+      },
+      get waiting() {
+        return harts.get32(id, H.waiting) !== 0;
+      },
+      x: (index) => harts.get64(id, H.x + 8 * index),
+      f: (index) => harts.get64(id, H.f + 8 * index),
+      csr: (number) => (csrByNumber(number) ? machine.csr(id, number) : undefined),
+      translate: (address) => machine.translate(id, address),
+      readMemory: (address, length) => this.recording.readVirtual(id, address, length),
+    };
+  }
+
+  readPhysical(address: PhysAddr, length: number): Uint8Array | undefined {
+    return this.recording.machine.peekPhysical(address, length);
+  }
+
+  stateHash(): string {
+    return this.recording.machine.stateHash();
+  }
+
+  // --- changes by the debugger (I7)
+
+  readonly poke: Pokes = {
+    setPc: (hart, value) => {
+      this.change({ kind: 'pc', hart, value: value & ~1n });
+    },
+    setX: (hart, index, value) => {
+      this.change({ kind: 'x', hart, index, value: BigInt.asUintN(64, value) });
+    },
+    setF: (hart, index, bits) => {
+      this.change({ kind: 'f', hart, index, value: BigInt.asUintN(64, bits) });
+    },
+    setCsr: (hart, number, value) => {
+      const row = csrByNumber(number);
+      if (!row) throw userError('CSR_UNKNOWN', `This machine has no CSR 0x${number.toString(16)}.`);
+      if (number >> 10 === 3 || row.behaviour.kind === 'constant') {
+        throw userError('CSR_READ_ONLY', `${row.name} cannot be written.`);
+      }
+      this.change({ kind: 'csr', hart, number, value: BigInt.asUintN(64, value) });
+    },
+    writeMemory: (hart, address, bytes) => {
+      const parts: { address: PhysAddr; bytes: Uint8Array }[] = [];
+      for (let done = 0; done < bytes.length;) {
+        const at = BigInt.asUintN(64, address + BigInt(done));
+        const count = Math.min(bytes.length - done, 4096 - Number(at & 4095n));
+        const pa = this.recording.machine.translate(hart, at);
+        if (pa === undefined || !this.recording.machine.memory.contains(Number(pa), count)) return false;
+        parts.push({ address: pa, bytes: bytes.slice(done, done + count) });
+        done += count;
+      }
+      for (const part of parts) this.change({ kind: 'memory', ...part });
+      return true;
+    },
+    writePhysical: (address, bytes) => {
+      if (!this.recording.machine.memory.contains(Number(address), bytes.length)) return false;
+      this.change({ kind: 'memory', address, bytes: bytes.slice() });
+      return true;
+    },
+  };
+
+  private change(input: Input): void {
+    this.recording.input(input);
+    this.noteBranch();
+    this.timeEmitter.fire();
+  }
+
+  private noteBranch(): void {
+    const { branch } = this.recording;
+    if (this.branches.has(branch.id)) return;
+    this.branches.set(branch.id, branch);
+    this.treeEmitter.fire();
+  }
+
+  consoleInput(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    if (this.moving) {
+      this.pendingInput.push(bytes.slice());
+      this.wake?.();
+    } else this.change({ kind: 'console', bytes: bytes.slice() });
+  }
+
+  consoleHistory(): Uint8Array {
+    return this.recording.branch.console.slice(0, this.recording.consoleLength);
+  }
+
+  // --- stop points
+
+  setStopPoints(points: StopPoints): void {
+    if (points.watchpoints.length > MAX_WATCHES) {
+      throw userError('TOO_MANY_WATCHPOINTS', `At most ${MAX_WATCHES} data breakpoints: remove one.`);
+    }
+    this.points = points;
+    if (this.moving) this.arm(points, this.temporary);
+  }
+
+  private arm(points: StopPoints, temporary: readonly bigint[]): void {
+    this.temporary = temporary;
+    const { machine } = this.recording;
+    machine.setBreakpoints([...points.breakpoints, ...temporary]);
+    machine.setTrapStops(points.exceptions, points.interrupts);
+    machine.setWatches(
+      points.watchpoints.map((range) => ({
+        first: range.address,
+        last: range.address + BigInt(Math.max(1, range.length) - 1),
+        read: range.access !== 'write',
+        write: range.access !== 'read',
+      })),
+    );
+  }
+
+  private disarm(): void {
+    this.arm(NO_POINTS, []);
+  }
+
+  /** The hit that a machine stop is, if it is one. */
+  private hitOf(stop: SliceResult): Hit | undefined {
+    switch (stop.kind) {
+      case 'breakpoint':
+      case 'trap':
+        return stop;
+      case 'watchpoint': {
+        const range: WatchRange | undefined = this.points.watchpoints[stop.index];
+        if (!range) return undefined;
+        const { hart, pc, address, sizeBytes, write } = stop;
+        return { kind: 'watchpoint', hart, pc, address, sizeBytes, write, range };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  // --- moving
+
+  /** One moving operation at a time; the console and the clock are brought up to date behind it. */
+  private async move(action: () => Promise<Stop>, options?: { readonly jumps: boolean }): Promise<Stop> {
+    if (this.moving) throw userError('GUEST_RUNNING', 'The guest is running: pause it first.');
+    this.moving = true;
+    this.hitHart = undefined;
+    this.lastYield = this.options.clock.now();
+    try {
+      return await action();
+    } finally {
+      this.moving = false;
+      this.recording.machine.setSkipAt(-1);
+      this.disarm();
+      this.flushConsole(options?.jumps ?? false);
+      for (const bytes of this.pendingInput.splice(0)) this.change({ kind: 'console', bytes });
+      this.noteBranch();
+      this.timeEmitter.fire();
+    }
+  }
+
+  private flushConsole(jumped: boolean): void {
+    const { branch, consoleLength } = this.recording;
+    if (jumped || consoleLength < this.shownBytes) {
+      this.consoleEmitter.fire({ data: branch.console.slice(0, consoleLength), reset: true });
+    } else if (consoleLength > this.shownBytes) {
+      this.consoleEmitter.fire({ data: branch.console.slice(this.shownBytes, consoleLength), reset: false });
+    }
+    this.shownBytes = consoleLength;
+  }
+
+  /** Lets the host handle messages now and then; shows what the console got meanwhile. */
+  async breathe(quiet: boolean): Promise<void> {
+    const now = this.options.clock.now();
+    if (now - this.lastYield < YIELD_EVERY) return;
+    if (!quiet) {
+      this.flushConsole(false);
+      this.timeEmitter.fire();
+    }
+    await this.options.clock.yield();
+    this.lastYield = this.options.clock.now();
+  }
+
+  /**
+   * Forwards to `goal` at most, until an accepted hit. Without points nothing stops it but the end of the guest.
+   */
+  private async forward(goal: number, options: MoveOptions, stops: boolean): Promise<Stop> {
+    const { recording } = this;
+    const { machine } = recording;
+    const origin = this.now;
+    if (stops) {
+      this.arm(this.points, options.temporary ?? []);
+      machine.setSkipAt(this.now);
+    }
+    for (;;) {
+      if (options.cancel?.cancelled) return { kind: 'paused' };
+      this.takeInput();
+      const stop = recording.slice(goal);
+      const hit = this.hitOf(stop);
+      if (hit) {
+        this.hitHart = hit.hart;
+        if (!options.accept || options.accept(hit)) return hit;
+        this.hitHart = undefined;
+        if (hit.kind !== 'watchpoint') machine.setSkipAt(this.now);
+      } else {
+        const ended = await this.carryOn(stop, options);
+        if (ended) return ended;
+      }
+      if (this.options.record) recording.automaticCheckpoint();
+      if (options.onProgress && goal !== Infinity) {
+        options.onProgress((this.now - origin) / Math.max(1, goal - origin), 'replaying');
+      }
+      await this.breathe(false);
+    }
+  }
+
+  /** Does what a slice's end asks for; a Stop when the move ends. */
+  private async carryOn(stop: SliceResult, options: MoveOptions): Promise<Stop | undefined> {
+    switch (stop.kind) {
+      case 'reached':
+        return { kind: 'done' };
+      case 'finished':
+        return { kind: 'exited', reason: stop.reason, exitCode: stop.exitCode };
+      case 'diverged':
+        return { kind: 'diverged', message: stop.message };
+      case 'waiting':
+        await stop.waiting.whenReady();
+        return undefined;
+      case 'idle':
+        return this.idle(stop.skipTicks, options);
+      default:
+        return undefined;
+    }
+  }
+
+  private takeInput(): void {
+    for (const bytes of this.pendingInput.splice(0)) {
+      this.recording.input({ kind: 'console', bytes });
+      this.noteBranch();
+    }
+  }
+
+  /** All harts wait, live: time jumps, or passes with the host's (I2: either way it is logged). */
+  private async idle(skipTicks: number | undefined, options: MoveOptions): Promise<Stop | undefined> {
+    const { clock } = this.options;
+    if (this.options.idle === 'skip' && skipTicks !== undefined) {
+      this.recording.input({ kind: 'idle', ticks: skipTicks });
+      return undefined;
+    }
+    if (skipTicks === undefined && this.options.onDeadIdle === 'pause') return { kind: 'paused' };
+    this.flushConsole(false);
+    const started = clock.now();
+    // Short sleeps, so that a pause is seen soon; input wakes at once.
+    const wanted = skipTicks === undefined ? 50 : Math.min(50, skipTicks / TICKS_PER_MS);
+    const sleeping = clock.sleep(wanted);
+    this.wake = () => {
+      sleeping.wake();
+    };
+    if (this.pendingInput.length > 0 || options.cancel?.cancelled) sleeping.wake();
+    await sleeping.done;
+    this.wake = undefined;
+    const passed = Math.round((clock.now() - started) * TICKS_PER_MS);
+    const ticks = Math.max(1, Math.min(passed, skipTicks ?? passed));
+    this.recording.input({ kind: 'idle', ticks });
+    return undefined;
+  }
+
+  resume(options: MoveOptions = {}): Promise<Stop> {
+    return this.move(() => this.forward(Infinity, options, true));
+  }
+
+  seek(goal: Instret, options: MoveOptions = {}): Promise<Stop> {
+    const back = goal < this.now;
+    return this.move(() => this.goTo(Math.max(0, goal), options), { jumps: back });
+  }
+
+  /** To an instant, from where replay is shortest. */
+  private async goTo(goal: number, options: MoveOptions): Promise<Stop> {
+    const { recording } = this;
+    const best = recording.before(Math.min(goal, recording.branch.end));
+    if (goal < this.now || best.state.instret > this.now) recording.rewind(best);
+    if (goal === this.now) return { kind: 'done' };
+    return this.forward(goal, options, false);
+  }
+
+  async stepInstructions(hart: number, count: number, options: MoveOptions = {}): Promise<Stop> {
+    return this.move(async () => {
+      for (let done = 0; done < count;) {
+        const { machine } = this.recording;
+        // Only while it is the hart's turn is the next instruction its own.
+        const runnable = machine.harts.pick();
+        const own = runnable && machine.harts.current === hart;
+        const goal = own || !runnable ? this.now + 1 : this.now + machine.turnLeft;
+        const stop = await this.forward(goal, options, true);
+        if (stop.kind !== 'done') return stop;
+        if (own || (runnable && machine.harts.count === 1)) done++;
+      }
+      this.hitHart = hart;
+      return { kind: 'done' };
+    });
+  }
+
+  stepSync(hart: number): { readonly kind: 'done' } | undefined {
+    invariant(!this.moving, 'one moving operation at a time');
+    const { recording } = this;
+    const { machine } = recording;
+    for (let tries = 0; tries < 64; tries++) {
+      if (!machine.harts.pick()) return undefined;
+      const own = machine.harts.current === hart;
+      const goal = this.now + (own ? 1 : machine.turnLeft);
+      while (this.now < goal) {
+        const stop = recording.slice(goal);
+        if (stop.kind !== 'reached' && stop.kind !== 'interrupted') return undefined;
+      }
+      if (own) {
+        this.flushConsole(false);
+        return { kind: 'done' };
+      }
+    }
+    return undefined;
+  }
+
+  // --- backwards
+
+  reverseResume(options: MoveOptions = {}): Promise<Stop> {
+    return this.move(
+      async () => {
+        const search = new ReverseSearch(this.recording, {
+          arm: () => {
+            this.arm(this.points, options.temporary ?? []);
+          },
+          disarm: () => {
+            this.disarm();
+          },
+          hitOf: (stop) => this.hitOf(stop),
+          accept: (hit) => {
+            this.hitHart = hit.hart;
+            return options.accept?.(hit) ?? true;
+          },
+          breathe: () => this.breathe(true),
+          goTo: (instant) => this.goTo(instant, {}),
+        });
+        const stop = await search.run(this.now, options);
+        this.hitHart = 'hart' in stop ? stop.hart : undefined;
+        return stop;
+      },
+      { jumps: true },
+    );
+  }
+
+  reverseStepInstructions(hart: number, count: number, options: MoveOptions = {}): Promise<Stop> {
+    return this.move(
+      async () => {
+        if (this.hartCount === 1) {
+          if (this.now === 0) return { kind: 'beginning' };
+          return this.goTo(Math.max(0, this.now - count), options);
+        }
+        for (let done = 0; done < count; done++) {
+          const instant = await this.lastAttemptOf(hart, this.now);
+          if (instant === undefined) {
+            await this.goTo(0, options);
+            return { kind: 'beginning' };
+          }
+          await this.goTo(instant, options);
+        }
+        this.hitHart = hart;
+        return { kind: 'done' };
+      },
+      { jumps: true },
+    );
+  }
+
+  /** The last instant before `limit` at which the hart attempted an instruction. */
+  private async lastAttemptOf(hart: number, limit: number): Promise<number | undefined> {
+    const { recording } = this;
+    const { machine } = recording;
+    let end = limit;
+    while (end > 0) {
+      const start = recording.before(end - 1);
+      recording.rewind(start);
+      let last: number | undefined;
+      while (this.now < end) {
+        const runnable = machine.harts.pick();
+        const own = runnable && machine.harts.current === hart;
+        const turn = runnable ? this.now + machine.turnLeft : this.now + 1;
+        const from = this.now;
+        await this.replayTo(Math.min(end, turn));
+        if (own && this.now > from) last = this.now - 1;
+      }
+      if (last !== undefined) return last;
+      end = start.state.instret;
+    }
+    return undefined;
+  }
+
+  private async replayTo(goal: number): Promise<void> {
+    while (this.now < goal) {
+      const stop = this.recording.slice(goal);
+      if (stop.kind === 'waiting') await stop.waiting.whenReady();
+      else if (stop.kind !== 'reached' && stop.kind !== 'interrupted') return;
+    }
+  }
+
+  async restart(): Promise<void> {
+    await this.move(
+      async () => {
+        this.recording.restore(this.recording.root.id, this.branches);
+        if (this.recording.branch.end > 0) this.recording.fork();
+        this.noteBranch();
+        await this.options.clock.yield();
+        return { kind: 'done' };
+      },
+      { jumps: true },
+    );
+  }
+
+  // --- checkpoints
+
+  takeCheckpoint(name?: string): CheckpointInfo {
+    const checkpoint = this.recording.take(name, false);
+    this.treeEmitter.fire();
+    return this.describe(checkpoint);
+  }
+
+  restoreCheckpoint(id: string, options: MoveOptions = {}): Promise<Stop> {
+    this.recording.tree.get(id);
+    return this.move(
+      async () => {
+        this.recording.restore(id, this.branches);
+        await this.options.clock.yield();
+        return options.cancel?.cancelled ? { kind: 'paused' } : { kind: 'done' };
+      },
+      { jumps: true },
+    );
+  }
+
+  renameCheckpoint(id: string, name: string): void {
+    const checkpoint = this.recording.tree.get(id);
+    checkpoint.name = name;
+    checkpoint.automatic = false;
+    this.treeEmitter.fire();
+  }
+
+  deleteCheckpoint(id: string): void {
+    if (id === this.recording.root.id) {
+      throw userError(
+        'CHECKPOINT_ROOT',
+        'The power-on checkpoint is the beginning of the recording: it stays.',
+      );
+    }
+    this.recording.tree.delete(id);
+    this.treeEmitter.fire();
+  }
+
+  checkpoints(): readonly CheckpointInfo[] {
+    return this.recording.tree.all().map((checkpoint) => this.describe(checkpoint));
+  }
+
+  get currentCheckpoint(): string | undefined {
+    return this.recording.before(this.now).id;
+  }
+
+  private describe(checkpoint: Checkpoint): CheckpointInfo {
+    const { state } = checkpoint;
+    const branch = this.branches.get(checkpoint.branch) ?? this.recording.branch;
+    return {
+      id: checkpoint.id,
+      parent: this.parentOf(checkpoint, branch)?.id,
+      name: checkpoint.name,
+      instret: state.instret,
+      branch: checkpoint.branch,
+      automatic: checkpoint.automatic,
+      hart: checkpoint.hart,
+      pc: checkpoint.pc,
+      consoleTail: lastLine(
+        branch.console.slice(Math.max(0, checkpoint.consoleLength - 200), checkpoint.consoleLength),
+      ),
+      sizeBytes: state.pages.freshFrames * 4096,
+      stopMicroseconds: checkpoint.stopMicroseconds,
+    };
+  }
+
+  /** The checkpoint before it on its branch's history; automatic ones are passed over for those taken by hand. */
+  private parentOf(checkpoint: Checkpoint, branch: Branch): Checkpoint | undefined {
+    let best: Checkpoint | undefined;
+    for (const other of this.recording.tree.all()) {
+      if (other === checkpoint || (other.automatic && !checkpoint.automatic)) continue;
+      const { instret } = other.state;
+      if (instret > checkpoint.state.instret || other.logIndex > checkpoint.logIndex) continue;
+      if (instret === checkpoint.state.instret && Number(other.id) > Number(checkpoint.id)) continue;
+      if (!branch.passes(other.branch, instret, other.logIndex)) continue;
+      if (!best || instret >= best.state.instret) best = other;
+    }
+    return best;
+  }
+
+  dispose(): void {
+    this.consoleEmitter.dispose();
+    this.treeEmitter.dispose();
+    this.timeEmitter.dispose();
+  }
+}
+
+/** The last line with something on it, as text; control characters are dropped. */
+function lastLine(bytes: Uint8Array): string {
+  const text = String.fromCharCode(...bytes).replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '');
+  const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '');
+  return (lines.at(-1) ?? '').replace(/\p{Cc}/gu, '');
+}
