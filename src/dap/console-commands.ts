@@ -21,7 +21,7 @@ function when({ debuggee }: SessionContext): string {
 }
 
 function backtrace(context: SessionContext, stack: Stack): string {
-  const frames = stack.framesOf(context.debuggee.activeHart);
+  const frames = stack.framesOf(context.focusHart);
   const line = (pc: bigint, lookupPc: bigint, index: number): string =>
     `#${index} ${hexAddress(pc)} ${whereabouts(context.guest.symbols, lookupPc) ?? ''}`.trimEnd();
   return frames.map(({ pc, lookupPc }, index) => line(pc, lookupPc, index)).join('\n');

@@ -76,7 +76,11 @@ export class SessionContext {
   readonly staled = this.owned.add(new Emitter<void>());
   /** After the `stopped` event. */
   readonly stopped = this.owned.add(new Emitter<Stop>());
+  /** The debugger itself changed the guest. */
+  readonly altered = this.owned.add(new Emitter<void>());
   lastStop: StopReport | undefined;
+  /** Of the last stop: where expressions and addresses without a thread are looked at. */
+  private focus: number | undefined;
   private openGuest: Guest | undefined;
   private current: CurrentMove | undefined;
   private nextProgressId = 1;
@@ -138,6 +142,10 @@ export class SessionContext {
 
   view(hart: number): HartView {
     return this.debuggee.hart(hart);
+  }
+
+  get focusHart(): number {
+    return this.focus ?? this.debuggee.activeHart;
   }
 
   /**
@@ -229,6 +237,7 @@ export class SessionContext {
     this.lastStop = report;
     const hit = 'hart' in report.stop ? report.stop.hart : undefined;
     const hart = hit ?? report.hart ?? this.debuggee.activeHart;
+    this.focus = hart;
     const body: DebugProtocol.StoppedEvent['body'] = {
       reason: report.reason,
       ...describe(report),
@@ -244,6 +253,7 @@ export class SessionContext {
   changed(areas: DebugProtocol.InvalidatedAreas[]): void {
     this.staled.fire();
     if (this.client.invalidated) this.event('invalidated', { areas });
+    this.altered.fire();
   }
 
   dispose(): void {

@@ -31,7 +31,7 @@ export function registerDisassemblyRequests(
 ): void {
   registry.on('disassemble', 'stopped', async (args) => {
     const { start, offset, count } = readArguments(args);
-    const view = context.view(context.debuggee.activeHart);
+    const view = context.view(context.focusHart);
     const addresses = addressesFrom(context, view, start, offset, count);
     const instructions = addresses.map((address) => presentInstruction(context, view, address));
     return { instructions: await withSources(context, sources, instructions) };

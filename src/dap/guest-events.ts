@@ -15,33 +15,44 @@ class Throttle {
   private isDue = false;
 
   constructor(
-    private readonly now: () => number,
+    private readonly context: SessionContext,
     private readonly everyMs: number,
     private readonly tell: () => void,
   ) {}
 
   request(): void {
     this.isDue = true;
-    if (this.now() - this.toldAt >= this.everyMs) this.flush();
+    this.poll();
+  }
+
+  /** While the guest stands every change is somebody's doing, and told at once. */
+  poll(): void {
+    const isTime = this.context.host.clock.now() - this.toldAt >= this.everyMs;
+    if (isTime || !this.context.isRunning) this.flush();
   }
 
   flush(): void {
     if (!this.isDue) return;
     this.isDue = false;
-    this.toldAt = this.now();
+    this.toldAt = this.context.host.clock.now();
     this.tell();
   }
 }
 
 export function watchGuest(context: SessionContext): void {
   const { debuggee, owned } = context;
-  const now = (): number => context.host.clock.now();
-  const time = new Throttle(now, TIME_EVERY_MS, () => context.event(EVENT.time, timeOf(context)));
-  const tree = new Throttle(now, CHECKPOINTS_EVERY_MS, () =>
+  const time = new Throttle(context, TIME_EVERY_MS, () => context.event(EVENT.time, timeOf(context)));
+  const tree = new Throttle(context, CHECKPOINTS_EVERY_MS, () =>
     context.event(EVENT.checkpointsChanged, checkpointTree(context)),
   );
-  owned.add(debuggee.onTime(() => time.request()));
+  owned.add(
+    debuggee.onTime(() => {
+      time.request();
+      tree.poll();
+    }),
+  );
   owned.add(debuggee.onCheckpointsChanged(() => tree.request()));
+  owned.add(context.altered.event(() => time.request()));
   owned.add(
     context.stopped.event(() => {
       time.request();

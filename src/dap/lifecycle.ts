@@ -111,7 +111,13 @@ async function restart(parts: Lifecycle, call: Call): Promise<void> {
     throw userError('NOT_CONFIGURED', 'the guest has not been started yet; send "configurationDone"');
   }
   await context.interrupt();
-  await context.debuggee.restart();
+  // Nothing else may move the guest meanwhile.
+  context.phase = 'running';
+  try {
+    await context.debuggee.restart();
+  } finally {
+    if (phaseOf(context) === 'running') context.phase = 'stopped';
+  }
   context.changed(['all']);
   run(parts, call);
 }

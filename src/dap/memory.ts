@@ -27,7 +27,7 @@ function readMemory(context: SessionContext, args: Message): object {
     throw userError('MEMORY_COUNT', `at most ${READ_BYTES_MAX} bytes can be read at once`);
   const address = hexAddress(start);
   if (count === 0) return { address, data: '' };
-  const bytes = context.view(context.debuggee.activeHart).readMemory(start, count);
+  const bytes = context.view(context.focusHart).readMemory(start, count);
   if (bytes === undefined) return { address, unreadableBytes: count };
   const missing = count - bytes.length;
   return { address, data: encodeBase64(bytes), ...(missing > 0 ? { unreadableBytes: missing } : {}) };
@@ -37,7 +37,7 @@ function writeMemory(context: SessionContext, args: Message): { address: bigint;
   const address = offsetAddress(args.text('memoryReference'), integer(args, 'offset') ?? 0);
   const bytes = decodeBase64(args.text('data'));
   if (args.optionalFlag('allowPartial') === true) return writePart(context, address, bytes);
-  pokeMemory(context, context.debuggee.activeHart, address, bytes);
+  pokeMemory(context, context.focusHart, address, bytes);
   return { address, count: bytes.length };
 }
 
@@ -47,7 +47,7 @@ function writePart(
   address: bigint,
   bytes: Uint8Array,
 ): { address: bigint; count: number } {
-  const hart = context.debuggee.activeHart;
+  const hart = context.focusHart;
   const mapped = bytes.length === 0 ? bytes : context.view(hart).readMemory(address, bytes.length);
   const part = bytes.subarray(0, mapped?.length ?? 0);
   if (part.length > 0) pokeMemory(context, hart, address, part);

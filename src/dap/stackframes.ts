@@ -7,7 +7,7 @@ import type { Message } from '../protocol/message';
 import { threadIdOf, type SessionContext } from './context';
 import type { Registry } from './dispatcher';
 import { staleReference } from './errors';
-import type { Scope } from './expressions';
+import { scopeOf, type Scope } from './expressions';
 import { unwindHart, type Frame } from './frames';
 import { privilegeName } from './registers';
 import type { Sources } from './sources';
@@ -73,8 +73,7 @@ export class Stack {
 
   /** For expressions without a frame: the innermost one of the hart that stopped. */
   globalScope(): Scope {
-    const { debuggee, guest } = this.context;
-    return { view: debuggee.hart(debuggee.activeHart), symbols: guest.symbols, isTop: true };
+    return scopeOf(this.context, this.context.focusHart);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Hit, Stop } from '../timetravel/api';
 import type { Breakpoints } from './breakpoints';
 import type { Move, SessionContext, StopReport } from './context';
 import { isSameFrame, siteOf, transferOf, type Site, type Transfer } from './control-flow';
+import type { Frame } from './frames';
 import { bodyOf, contains } from './symbol-lookup';
 
 export type StepMode = 'into' | 'over';
@@ -36,8 +37,9 @@ export class ForwardStep {
     const before = this.site();
     for (;;) {
       const { stop, transfer } = await this.stepOne();
-      if (stop.kind !== 'done' || mode === 'into') return this.report(stop);
-      if (transfer !== 'call' && transfer !== 'trap') return this.report(stop);
+      if (stop.kind !== 'done') return this.report(stop);
+      const isOne = mode === 'into' || (transfer !== 'call' && transfer !== 'trap');
+      if (isOne) return this.report(this.breakpointHere(this.site().pc) ?? stop);
       const back = await this.runBack(before, transfer);
       // An interrupt comes back to the instruction that it kept from being executed.
       if (back.kind !== 'done' || this.site().pc !== before.pc) return this.report(back);
@@ -65,13 +67,17 @@ export class ForwardStep {
     }
   }
 
-  /** Out of the frame to its caller, given by the address and the stack pointer there. */
-  async out(returnAddress: bigint, callerSp: bigint | undefined): Promise<StopReport> {
+  /** Out of the innermost frame to its caller. */
+  async out(caller: Frame): Promise<StopReport> {
+    const returnAddress = caller.pc;
+    const callerSp = caller.register(2);
     const here = this.site();
     const isOut = (hit: Hit): boolean => {
       if (hit.kind !== 'breakpoint' || hit.pc !== returnAddress) return false;
       const view = this.context.view(hit.hart);
       const sp = view.x(2);
+      // What a trap interrupted may be of another privilege, on another stack.
+      if (caller.isTrapped) return callerSp === undefined || sp === callerSp;
       const isOuter = callerSp === undefined ? sp > here.sp : sp === callerSp;
       return isOuter && isSameFrame(view, this.hart, { ...here, sp });
     };

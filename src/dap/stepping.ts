@@ -41,9 +41,7 @@ export function registerSteppingRequests(
         'this is the outermost frame that is known: there is no caller to go to',
       );
     }
-    const { pc } = caller;
-    const sp = caller.register(2);
-    context.startMove(call, 'Stepping out', (move) => forward(move, hart).out(pc, sp));
+    context.startMove(call, 'Stepping out', (move) => forward(move, hart).out(caller));
   });
   registry.on('continue', 'stopped', (args, call) => {
     context.hartOf(args.count('threadId'));

@@ -1,0 +1,86 @@
+/** The adapter in its own process and behind a port, over the fake machine. */
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import type { GuestOpener } from '../../src/dap/ports';
+import { listenTcp } from '../../src/host/dap-tcp';
+import { NodeClock } from '../../src/host/node-session';
+import { FakeDebuggee } from '../dap/fake-debuggee';
+import { demo, LAUNCH, MAIN } from '../dap/support';
+import { clientOfStreams, startAdapter } from '../support/dap-streams';
+
+const openGuest: GuestOpener = async () => {
+  const program = demo();
+  const debuggee = new FakeDebuggee(program, new NodeClock());
+  return { debuggee, symbols: program.symbols, programPath: '/src/demo.elf' };
+};
+
+const connected = (port: number, host = '127.0.0.1'): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, host, () => resolve(socket));
+    socket.once('error', reject);
+  });
+
+describe('host: debug adapter', () => {
+  it('speaks through standard input and output, and ends with its session', async () => {
+    const { client, exited } = startAdapter('--import', 'tsx', join(__dirname, 'fake-adapter.ts'));
+    await client.startStopped(LAUNCH);
+    await client.breakpoints(MAIN, 13);
+    assert.equal((await client.continue()).reason, 'breakpoint');
+    await client.stepBack();
+    assert.equal(await client.where(), 'main:12');
+    await client.request('disconnect');
+    assert.equal(await exited, 0);
+  });
+
+  it('ends when its input ends', async () => {
+    const { client, child, exited } = startAdapter('--import', 'tsx', join(__dirname, 'fake-adapter.ts'));
+    await client.startStopped(LAUNCH);
+    child.stdin.end();
+    assert.equal(await exited, 0);
+  });
+
+  it('gives each connection to its port a session of its own', async () => {
+    const adapter = await listenTcp(openGuest, 0);
+    try {
+      const sockets = [await connected(adapter.port), await connected(adapter.port)];
+      const [first, second] = sockets.map((socket) => clientOfStreams(socket, socket));
+      assert(first !== undefined && second !== undefined);
+      await Promise.all([first.startStopped(LAUNCH), second.startStopped(LAUNCH)]);
+      await first.next('instruction');
+      assert.match(await first.evaluate('when', 'repl'), /^instruction 1 /u);
+      assert.match(await second.evaluate('when', 'repl'), /^instruction 0 /u);
+      const closed = new Promise((resolve) => sockets[0]?.once('close', resolve));
+      await first.request('disconnect');
+      await closed;
+      assert.match(await second.evaluate('when', 'repl'), /^instruction 0 /u);
+    } finally {
+      await adapter.close();
+    }
+  });
+
+  it('cannot be reached from a network', async function () {
+    const adapter = await listenTcp(openGuest, 0);
+    try {
+      const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+      const outside = addresses.find(({ internal, family }) => !internal && family === 'IPv4');
+      if (outside === undefined) {
+        console.log('      skipped: this machine has no address but loopback');
+        return this.skip();
+      }
+      await assert.rejects(connected(adapter.port, outside.address), { code: 'ECONNREFUSED' });
+    } finally {
+      await adapter.close();
+    }
+  });
+
+  it('says that a port is taken', async () => {
+    const adapter = await listenTcp(openGuest, 0);
+    try {
+      await assert.rejects(listenTcp(openGuest, adapter.port), { code: 'DAP_PORT' });
+    } finally {
+      await adapter.close();
+    }
+  });
+});
