@@ -49,12 +49,26 @@ const bad = (name: string, why: string, cause?: unknown): never => {
 
 const decompressZstd = (name: string, data: Uint8Array, size: number): Uint8Array => {
   if (size > Math.min(data.length * MAX_ZSTD_RATIO, MAX_ZSTD_BYTES)) bad(name, 'claims an impossible size');
+  // The library fills the given buffer and does not tell how much of it; the frame says how long it means to be.
+  const stated = zstdContentSize(data);
+  if (stated !== undefined && stated !== BigInt(size)) bad(name, 'has another size than it claims');
   try {
-    const plain = unzstd(data, new Uint8Array(size));
-    return plain.length === size ? plain : bad(name, 'has another size than it claims');
+    return unzstd(data, new Uint8Array(size));
   } catch (error) {
     return bad(name, 'cannot be inflated', error);
   }
+};
+
+/** Frame_Content_Size of the first frame (RFC 8878, 3.1.1.1); undefined when it is not stated. */
+const zstdContentSize = (data: Uint8Array): bigint | undefined => {
+  const [, , , , descriptor = 0] = data;
+  const singleSegment = (descriptor & 0x20) !== 0;
+  const length = [singleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0;
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] ?? 0;
+  const at = 5 + (singleSegment ? 0 : 1) + dictionaryBytes;
+  if (length === 0) return undefined;
+  const value = data.subarray(at, at + length).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return length === 2 ? value + 256n : value;
 };
 
 const inflate = (name: string, data: Uint8Array, size: number): Uint8Array => {
