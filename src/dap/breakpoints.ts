@@ -95,8 +95,16 @@ export class Breakpoints {
       const [old] = known < 0 ? [] : before.splice(known, 1);
       return { ...request, id: old?.id ?? this.nextId++, hits: old?.hits ?? new HitRecord() };
     });
+    const previous = this.sets.get(set) ?? [];
     this.sets.set(set, made);
-    this.apply();
+    try {
+      this.apply();
+    } catch (error) {
+      // The debuggee cannot watch as much as that; what was set before stays.
+      this.sets.set(set, previous);
+      this.apply();
+      throw error;
+    }
     return made;
   }
 

@@ -95,26 +95,42 @@ class BackStep {
     return false;
   }
 
-  /** The hart's last `count` steps before the edge, earliest first. Undefined: cancelled. */
+  /**
+   * The hart's steps before the edge, earliest first: about `count` of them, fewer where other harts had their turns.
+   * Undefined: cancelled.
+   */
   private async stepsBefore(
     count: number,
   ): Promise<{ readonly sites: Site[]; readonly isBeginning: boolean } | undefined> {
     const { debuggee } = this.context;
     const { options } = this.move;
-    if (debuggee.now !== this.edge.now) await debuggee.seek(instret(this.edge.now), options);
-    const back = await debuggee.reverseStepInstructions(this.hart, count, options);
-    const isBeginning = back.kind === 'beginning';
+    const start = Math.max(debuggee.begin, this.edge.now - count * debuggee.hartCount);
+    await debuggee.seek(instret(start), options);
     const sites: Site[] = [];
-    const isThere = (): boolean =>
-      isBeginning ? debuggee.now >= this.edge.now : sites.length >= count || debuggee.now >= this.edge.now;
-    while (!isThere()) {
-      if (sites.length % STEPS_PER_YIELD === 0) await this.context.host.clock.yield();
-      if (this.move.cancelled()) return undefined;
-      sites.push(siteOf(this.context.view(this.hart), debuggee.now));
-      if (debuggee.stepSync(this.hart) !== undefined) continue;
-      await debuggee.stepInstructions(this.hart, 1, { ...options, accept: () => false });
+    for (let steps = 0; debuggee.now < this.edge.now && !this.move.cancelled(); steps++) {
+      if (steps % STEPS_PER_YIELD === 0) await this.context.host.clock.yield();
+      const site = siteOf(this.context.view(this.hart), debuggee.now);
+      if (debuggee.stepSync(this.hart) === undefined) {
+        await debuggee.stepInstructions(this.hart, 1, { ...options, accept: () => false });
+      }
+      // With several harts the last step may be one that this hart has not made by the time of the edge.
+      if (debuggee.now <= this.edge.now) sites.push(site);
     }
-    return this.move.cancelled() ? undefined : { sites, isBeginning };
+    if (this.move.cancelled()) return undefined;
+    const isBeginning = start === debuggee.begin;
+    if (sites.length > 0 || isBeginning) return { sites, isBeginning };
+    return this.lastStep();
+  }
+
+  /** The hart has slept for long, or others have run: its last step, wherever it is. */
+  private async lastStep(): Promise<{ readonly sites: Site[]; readonly isBeginning: boolean } | undefined> {
+    const { debuggee } = this.context;
+    const { options } = this.move;
+    await debuggee.seek(instret(this.edge.now), options);
+    const stop = await debuggee.reverseStepInstructions(this.hart, 1, options);
+    if (this.move.cancelled()) return undefined;
+    const isBeginning = stop.kind === 'beginning';
+    return { sites: isBeginning ? [] : [siteOf(this.context.view(this.hart), debuggee.now)], isBeginning };
   }
 
   /** Backwards over a call or a trap, to the instruction that made it. */

@@ -159,6 +159,23 @@ describe('dap: stepping back', () => {
     assert.deepEqual(lines, ['main:12', 'main:13', 'main:12', 'main:10']);
   });
 
+  it('finds the steps of its hart among those of others', async () => {
+    const f = fixture(demo(), { harts: 3 });
+    await f.client.launch(LAUNCH);
+    await f.client.breakpoints(MAIN, { line: 14, condition: '$mhartid == 1' });
+    await f.client.request('configurationDone');
+    assert.equal((await f.client.event<{ threadId: number }>('stopped')).threadId, 2);
+    const lines: string[] = [];
+    for (let at = 0; at < 3; at++) {
+      const stopped = await f.client.move('stepBack', { threadId: 2 });
+      assert.equal(stopped.threadId, 2);
+      lines.push(await f.client.where(2));
+    }
+    assert.deepEqual(lines, ['main:13', 'main:12', 'main:13']);
+    await f.client.move('next', { threadId: 2 });
+    assert.equal(await f.client.where(2), 'main:12');
+  });
+
   it('stops at the beginning of the recording, clearly', async () => {
     const program = new ProgramBuilder()
       .func('main', MAIN)
