@@ -8,7 +8,6 @@ const ABI_NAMES = [
 
 export const RA = 1;
 export const SP = 2;
-export const T0 = 5;
 export const FP = 8;
 
 const INDEX_BY_NAME: ReadonlyMap<string, number> = new Map([
