@@ -112,6 +112,21 @@ describe('e2e: a guest in VS Code', function () {
     assert.match(await vscode.time(), / live$/u);
   });
 
+  it('begins another branch where something else is typed in the past', async () => {
+    await vscode.rowAction(checkpoints, 'first value', 'Restore Checkpoint');
+    await vscode.waitForStopAt(lineOf('#BP1'));
+    await vscode.debug('Continue');
+    await vscode.waitForStopAt(lineOf('#BP2'));
+    await vscode.typeInTerminal('y', async () => (await vscode.terminal()) === greeting);
+    await vscode.debug('Continue');
+    await vscode.waitForStopAt(lineOf('#BP3'));
+    await vscode.debug('Step Over');
+    await vscode.until('the answer', async () => /You typed y$/u.test(await vscode.terminal()));
+    await showsRow('Branch 1');
+    assert.match(await vscode.time(), / live$/u);
+    await vscode.picture('7-branch');
+  });
+
   it('renames and deletes the checkpoint', async () => {
     await vscode.rowAction(checkpoints, 'first value', 'Rename Checkpoint');
     await vscode.answer('square of 0');
@@ -129,7 +144,7 @@ describe('e2e: a guest in VS Code', function () {
     await vscode.until('the end in the console', async () =>
       /session is over/u.test(await vscode.terminal()),
     );
-    await vscode.picture('7-ended');
+    await vscode.picture('8-ended');
   });
 
   const rows = (): Promise<string[]> => vscode.rows(checkpoints);

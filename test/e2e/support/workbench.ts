@@ -11,6 +11,18 @@ import { scratch, type VscodeServer } from './server';
 /** How long anything may take to show. Usually it is under a second; the first start of all may take 15. */
 const WAIT_MS = 60_000;
 
+/**
+ * The number beside the marked line: they are found by their height on the screen, in one go, since the editor may scroll
+ * at any moment. A text, because the page's types are not ours.
+ */
+const STOPPED_AT = `(() => {
+  const top = (element) => element.getBoundingClientRect().top;
+  const mark = document.querySelector('.view-overlays .debug-top-stack-frame-line');
+  const numbers = [...document.querySelectorAll('.margin-view-overlays .line-numbers')];
+  const beside = mark && numbers.find((number) => Math.abs(top(number) - top(mark)) < 3);
+  return beside ? Number(beside.textContent) : null;
+})()`;
+
 const flags = [
   '--no-sandbox',
   '--disable-gpu',
@@ -82,18 +94,7 @@ export class Workbench {
 
   /** The line that is marked as the place of the stop; undefined while the guest runs. */
   async stoppedAt(): Promise<number | undefined> {
-    const mark = await this.page
-      .locator('.view-overlays .debug-top-stack-frame-line')
-      .first()
-      .boundingBox({ timeout: 1000 })
-      .catch(() => null);
-    if (!mark) return undefined;
-    const numbers = await this.page.locator('.margin-view-overlays .line-numbers').all();
-    for (const number of numbers) {
-      const box = await number.boundingBox();
-      if (box && Math.abs(box.y - mark.y) < 3) return Number(await number.innerText());
-    }
-    return undefined;
+    return (await this.page.evaluate<number | null>(STOPPED_AT)) ?? undefined;
   }
 
   async waitForStopAt(line: number): Promise<void> {
