@@ -1,0 +1,104 @@
+/** dist/cli.js, the command `chronovisor`: run, dap, bench. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { messageOf, UserError, userError } from '../base/errors';
+import { listen, serveStreams } from '../host/adapter';
+import { parseRun } from './options';
+import { run } from './run';
+
+const HELP = `chronovisor: a RISC-V machine that can be debugged forwards and backwards
+
+usage:
+  chronovisor run [options] PROGRAM     run a guest (ELF, Linux Image or raw binary) in this terminal
+  chronovisor dap [--port N]            debug adapter on stdin/stdout, or on 127.0.0.1:N
+  chronovisor bench [NAME] [--json]     measure; docs/performance.md explains the figures
+
+options of run:
+  --firmware builtin|none|FILE          SBI of our own, none (start in M-mode), or a file such as OpenSBI (builtin)
+  --memory SIZE                         16M to 2G (128M)
+  --harts N                             1 to 8 (1)
+  --disk FILE[,format=raw|qcow2][,slot=N][,readonly]
+                                        a virtio disk; writes go to memory, never to the file; repeatable
+  --append ARGS                         kernel command line
+  --initrd FILE                         initial RAM disk
+  --type 'AFTER=TEXT'                   once the console has shown AFTER, type TEXT; repeatable, in order
+                                        (\\n, \\t, \\xNN are understood; AFTER may be empty)
+  --exit-on TEXT                        end when the console has shown TEXT
+  --max-instructions N                  end after N instructions (exit code 124)
+  --idle skip|wait                      while the guest sleeps: skip to its next timer, or wait as long (skip)
+  --json                                a last line with stop, exitCode, instructions, stateHash, seconds, mips
+
+The exit code is the guest's own. In a terminal Ctrl-A X ends the run.
+`;
+
+async function dap(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: { port: { type: 'string' } } });
+  if (values.port === undefined) {
+    await serveStreams(process.stdin, process.stdout);
+    return 0;
+  }
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw userError('USAGE', `dap: --port ${values.port} is no port number`);
+  }
+  const server = await listen(port);
+  const address = server.address();
+  const actual = typeof address === 'object' && address ? address.port : port;
+  process.stdout.write(`listening on 127.0.0.1:${actual}\n`);
+  return new Promise((resolve) => {
+    server.once('close', () => {
+      resolve(0);
+    });
+  });
+}
+
+/** The benchmarks are a program of their own: they need the repository. */
+function bench(args: readonly string[]): number {
+  const script = join(__dirname, 'bench.js');
+  if (!existsSync(script)) {
+    throw userError(
+      'BENCH_MISSING',
+      'The benchmarks come with the repository only: run npm run build there.',
+    );
+  }
+  return spawnSync(process.execPath, [script, ...args], { stdio: 'inherit' }).status ?? 1;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'run':
+      if (rest.includes('--help')) break;
+      return run(parseRun(rest));
+    case 'dap':
+      return dap(rest);
+    case 'bench':
+      return bench(rest);
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      break;
+    default:
+      throw userError('USAGE', `there is no command "${command}" (chronovisor --help shows them)`);
+  }
+  process.stdout.write(HELP);
+  return command === undefined ? 2 : 0;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+    // A worker or a socket of ours may still be open; output is flushed by then.
+    process.stdout.write('', () => process.exit(code));
+  },
+  (error: unknown) => {
+    const code = error instanceof UserError ? `${error.code}: ` : '';
+    process.stderr.write(`chronovisor: ${code}${messageOf(error)}\n`);
+    if (!(error instanceof UserError) && error instanceof Error)
+      process.stderr.write(`${error.stack ?? ''}\n`);
+    process.exitCode = error instanceof UserError && error.code === 'USAGE' ? 2 : 1;
+  },
+);

@@ -1,0 +1,131 @@
+/** The command line's arguments: parsed with node:util, checked into settings. */
+import { parseArgs } from 'node:util';
+import { userError } from '../base/errors';
+import type { GuestSettings } from '../dap/guest';
+import { HARTS_MAX, MEMORY_BYTES_MAX, MEMORY_BYTES_MIN, parseDisk, parseSizeBytes } from '../protocol';
+
+/** `--type 'AFTER=TEXT'`. */
+export interface Typing {
+  readonly after: Uint8Array;
+  readonly text: Uint8Array;
+}
+
+export interface RunOptions {
+  readonly settings: GuestSettings;
+  readonly typings: readonly Typing[];
+  readonly exitOn: Uint8Array | undefined;
+  readonly maxInstructions: number | undefined;
+  readonly json: boolean;
+}
+
+const usage = (message: string): Error =>
+  userError('USAGE', `${message} (chronovisor --help shows the options)`);
+
+export function parseRun(args: readonly string[]): RunOptions {
+  const { values, positionals } = parse(args);
+  const [program, ...rest] = positionals;
+  if (program === undefined) throw usage('run: give the program to run');
+  if (rest.length > 0) throw usage(`run: one program only, not also "${rest.join(' ')}"`);
+  return {
+    settings: {
+      program,
+      firmware: values.firmware ?? 'builtin',
+      memoryBytes: memoryBytes(values.memory ?? '128M'),
+      harts: harts(values.harts ?? '1'),
+      kernelArgs: values.append ?? '',
+      disks: (values.disk ?? []).map(disk),
+      idle: idle(values.idle ?? 'skip'),
+      ...(values.initrd === undefined ? {} : { initrd: values.initrd }),
+    },
+    typings: (values.type ?? []).map(typing),
+    exitOn: values['exit-on'] === undefined ? undefined : new TextEncoder().encode(values['exit-on']),
+    maxInstructions: values['max-instructions'] === undefined ? undefined : count(values['max-instructions']),
+    json: values.json ?? false,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        firmware: { type: 'string' },
+        memory: { type: 'string' },
+        harts: { type: 'string' },
+        disk: { type: 'string', multiple: true },
+        append: { type: 'string' },
+        initrd: { type: 'string' },
+        type: { type: 'string', multiple: true },
+        'exit-on': { type: 'string' },
+        'max-instructions': { type: 'string' },
+        idle: { type: 'string' },
+        json: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw usage(`run: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function memoryBytes(text: string): number {
+  const bytes = parseSizeBytes(text);
+  if (bytes < MEMORY_BYTES_MIN || bytes > MEMORY_BYTES_MAX || bytes % 4096 !== 0) {
+    throw usage(`--memory ${text}: it must be from 16M to 2G, in whole pages`);
+  }
+  return bytes;
+}
+
+function harts(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > HARTS_MAX) {
+    throw usage(`--harts ${text}: it must be from 1 to ${String(HARTS_MAX)}`);
+  }
+  return value;
+}
+
+function idle(text: string): 'skip' | 'wait' {
+  if (text === 'skip' || text === 'wait') return text;
+  throw usage(`--idle ${text}: it is skip or wait`);
+}
+
+function count(text: string): number {
+  const value = Number(text.replaceAll('_', ''));
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw usage(`--max-instructions ${text}: give a whole number`);
+  return value;
+}
+
+/** FILE[,format=raw|qcow2][,slot=N][,readonly] */
+function disk(text: string) {
+  const [file = '', ...rest] = text.split(',');
+  const fields: Record<string, unknown> = { file, readOnly: false };
+  for (const part of rest) {
+    const [key = '', value] = part.split('=', 2);
+    if (key === 'format') fields.format = value;
+    else if (key === 'slot') fields.slot = Number(value);
+    else if (key === 'readonly' && value === undefined) fields.readOnly = true;
+    else throw usage(`--disk: "${part}" is not format=raw|qcow2, slot=N or readonly`);
+  }
+  if (file === '') throw usage('--disk: give the file of the image');
+  return parseDisk(fields);
+}
+
+/** AFTER=TEXT, both with \n, \t, \r, \\ and \xNN; an "=" in AFTER is written \x3d. */
+function typing(text: string): Typing {
+  const split = text.indexOf('=');
+  if (split < 0) throw usage(`--type ${text}: write AFTER=TEXT; AFTER may be empty`);
+  return { after: unescape(text.slice(0, split)), text: unescape(text.slice(split + 1)) };
+}
+
+function unescape(text: string): Uint8Array {
+  const bytes: number[] = [];
+  const plain = new TextEncoder();
+  const pattern = /\\x([0-9a-fA-F]{2})|\\([ntr\\])|([^\\]+|\\)/g;
+  for (const [, hex, letter, other] of text.matchAll(pattern)) {
+    if (hex !== undefined) bytes.push(parseInt(hex, 16));
+    else if (letter !== undefined) bytes.push({ n: 10, t: 9, r: 13, '\\': 92 }[letter] ?? 92);
+    else bytes.push(...plain.encode(other));
+  }
+  return Uint8Array.from(bytes);
+}

@@ -1,0 +1,182 @@
+/**
+ * `chronovisor run`: a guest in the terminal. What is typed by --type and where --exit-on ends the run are decided at
+ * the byte of output that matches, so both are instants of the guest's own time (I1, I2).
+ */
+import { openGuest } from '../dap/guest';
+import { guestFiles } from '../host/files';
+import { hostClock } from '../host/clock';
+import type { Stop } from '../timetravel/api';
+import type { TimeMachine } from '../timetravel/time-machine';
+import { Matcher } from './matcher';
+import type { RunOptions, Typing } from './options';
+
+/** The last line with --json. */
+interface RunReport {
+  readonly stop: 'poweroff' | 'fail' | 'htif' | 'exit-on' | 'limit' | 'idle' | 'interrupted' | 'diverged';
+  readonly exitCode: number;
+  readonly instructions: number;
+  readonly stateHash: string;
+  readonly seconds: number;
+  readonly mips: number;
+}
+
+const LIMIT_EXIT_CODE = 124;
+/** 128 + SIGINT, as shells have it. */
+const INTERRUPTED_EXIT_CODE = 130;
+/** Nothing can ever happen again: all harts wait, no timer is set, and nobody is there to type. */
+const IDLE_EXIT_CODE = 125;
+
+/** Types and watches along with the console's output. */
+class Script {
+  private readonly exit: Matcher | undefined;
+  private waiting: { readonly typing: Typing; readonly matcher: Matcher }[];
+  ended = false;
+
+  constructor(
+    options: RunOptions,
+    private readonly type: (bytes: Uint8Array) => void,
+  ) {
+    this.exit = options.exitOn && new Matcher(options.exitOn);
+    this.waiting = options.typings.map((typing) => ({ typing, matcher: new Matcher(typing.after) }));
+  }
+
+  /** What is typed without waiting for anything. */
+  begin(): void {
+    while (this.waiting[0]?.typing.after.length === 0) this.typeNext();
+  }
+
+  /** A byte of output; true when something happens at this instant. */
+  output(byte: number): boolean {
+    if (this.exit?.push(byte)) this.ended = true;
+    const typed = this.waiting[0]?.matcher.push(byte) ?? false;
+    if (typed) {
+      this.typeNext();
+      this.begin();
+    }
+    return typed || this.ended;
+  }
+
+  private typeNext(): void {
+    const next = this.waiting.shift();
+    if (next) this.type(next.typing.text);
+  }
+}
+
+/** Runs and returns the exit code of the process. */
+export async function run(options: RunOptions): Promise<number> {
+  const cancel = { cancelled: false, interrupted: false };
+  const machine: { guest?: TimeMachine } = {};
+  const script = new Script(options, (bytes) => machine.guest?.consoleInput(bytes));
+  const keyboard = process.stdin.isTTY;
+  const { debuggee } = await openGuest(options.settings, guestFiles, {
+    clock: hostClock,
+    record: false,
+    onDeadIdle: keyboard ? 'wait' : 'pause',
+    onFirstOutput: (byte) => {
+      const happened = script.output(byte);
+      if (script.ended) cancel.cancelled = true;
+      return happened;
+    },
+  });
+  machine.guest = debuggee;
+  const showing = debuggee.onConsole(({ data }) => {
+    process.stdout.write(data);
+  });
+  const stopKeyboard = keyboard ? readKeyboard(debuggee, cancel) : undefined;
+  const onSignal = (): void => {
+    cancel.cancelled = true;
+    cancel.interrupted = true;
+  };
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  const started = hostClock.now();
+  try {
+    script.begin();
+    const stop =
+      options.maxInstructions === undefined
+        ? await debuggee.resume({ cancel })
+        : await debuggee.seek(options.maxInstructions as typeof debuggee.now, { cancel });
+    const seconds = (hostClock.now() - started) / 1000;
+    return report(options, debuggee, { ...outcome(stop, script.ended, cancel.interrupted), seconds });
+  } finally {
+    stopKeyboard?.();
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+    showing.dispose();
+    debuggee.dispose();
+  }
+}
+
+function outcome(
+  stop: Stop,
+  exitOn: boolean,
+  interrupted: boolean,
+): Pick<RunReport, 'stop' | 'exitCode'> & { readonly message?: string } {
+  switch (stop.kind) {
+    case 'exited':
+      return { stop: stop.reason, exitCode: stop.exitCode };
+    case 'done':
+      return { stop: 'limit', exitCode: LIMIT_EXIT_CODE };
+    case 'diverged':
+      return { stop: 'diverged', exitCode: 1, message: stop.message };
+    default:
+      if (exitOn) return { stop: 'exit-on', exitCode: 0 };
+      if (interrupted) return { stop: 'interrupted', exitCode: INTERRUPTED_EXIT_CODE };
+      return { stop: 'idle', exitCode: IDLE_EXIT_CODE };
+  }
+}
+
+function report(
+  options: RunOptions,
+  debuggee: TimeMachine,
+  ended: Pick<RunReport, 'stop' | 'exitCode' | 'seconds'> & { readonly message?: string },
+): number {
+  if (ended.message !== undefined) process.stderr.write(`chronovisor: ${ended.message}\n`);
+  if (options.json) {
+    const result: RunReport = {
+      stop: ended.stop,
+      exitCode: ended.exitCode,
+      instructions: debuggee.now,
+      stateHash: debuggee.stateHash(),
+      seconds: Math.round(ended.seconds * 1000) / 1000,
+      mips: Math.round(debuggee.now / Math.max(ended.seconds, 1e-6) / 1e4) / 100,
+    };
+    process.stdout.write(`\n${JSON.stringify(result)}\n`);
+  } else if (ended.stop === 'idle') {
+    process.stderr.write('\nchronovisor: the guest waits for input that nobody can type; ended\n');
+  }
+  return ended.exitCode;
+}
+
+/** Raw keyboard; Ctrl-A X ends the run, Ctrl-A Ctrl-A types a Ctrl-A (QEMU's habit). */
+function readKeyboard(
+  debuggee: TimeMachine,
+  cancel: { cancelled: boolean; interrupted: boolean },
+): () => void {
+  const { stdin } = process;
+  const ESCAPE = 1;
+  let escaped = false;
+  const onData = (chunk: Buffer): void => {
+    const bytes: number[] = [];
+    for (const byte of chunk) {
+      if (escaped) {
+        escaped = false;
+        if (byte === 0x78 || byte === 0x58) {
+          cancel.cancelled = true;
+          cancel.interrupted = true;
+        } else bytes.push(byte);
+      } else if (byte === ESCAPE) escaped = true;
+      else bytes.push(byte);
+    }
+    debuggee.consoleInput(Uint8Array.from(bytes));
+  };
+  stdin.setRawMode(true);
+  stdin.on('data', onData);
+  stdin.resume();
+  process.stderr.write('chronovisor: Ctrl-A X ends the run\r\n');
+  return () => {
+    stdin.off('data', onData);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
+}

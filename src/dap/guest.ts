@@ -1,0 +1,149 @@
+/**
+ * From settings to a guest that stands at power-on: reads the files, places the images, opens the disks, loads the
+ * symbols. Used by the debug adapter and by the command line alike, so that both run the same machine.
+ */
+import { userError } from '../base/errors';
+import { CowDisk } from '../disk/cow-disk';
+import { openImage } from '../disk/open-image';
+import type { OpenFile } from '../disk/types';
+import { kernelImage, planBoot, rawImage, type BootImage, type Firmware } from '../machine/boot';
+import type { DiskConfig, LoadSegment, MachineConfig } from '../machine/config';
+import { RAM_BASE } from '../machine/layout';
+import type { DiskConfiguration, LaunchConfiguration } from '../protocol';
+import { bytesSource } from '../symbols/bytes';
+import { ElfFile } from '../symbols/elf/elf-file';
+import { loadableSegments, segmentBytes, type LoadableSegment } from '../symbols/elf/load';
+import { SymbolFile } from '../symbols/symbol-file';
+import { SymbolTable } from '../symbols/symbol-table';
+import type { Symbols } from '../symbols/symbols';
+import type { HostClock } from '../timetravel/api';
+import { TimeMachine, type TimeMachineOptions } from '../timetravel/time-machine';
+
+/** Files of the host. */
+export interface GuestFiles {
+  /** The whole file. Rejects with UserError FILE_MISSING or FILE_UNREADABLE, which name the path. */
+  readFile(path: string): Promise<Uint8Array>;
+  /** Opens a disk image (or its backing file, named by the image `from`) for reading. */
+  readonly openDisk: OpenFile;
+  /** An absolute path from one that may be relative to `cwd`. */
+  resolve(path: string, cwd: string | undefined): string;
+}
+
+/** What a guest is made of: the settings that the command line has too. */
+export type GuestSettings = Pick<
+  LaunchConfiguration,
+  'program' | 'firmware' | 'memoryBytes' | 'harts' | 'kernelArgs' | 'initrd' | 'disks' | 'idle' | 'cwd'
+>;
+
+export interface Guest {
+  readonly debuggee: TimeMachine;
+  readonly symbols: Symbols;
+  readonly programPath: string;
+}
+
+interface LoadedProgram {
+  readonly image: BootImage;
+  readonly elf: ElfFile | undefined;
+}
+
+/** Throws UserErrors: FILE_*, ELF_*, IMAGE_*, IMAGES_OVERLAP, ENTRY_OUTSIDE_RAM, INITRD_TOO_LARGE, DISK_*, QCOW2_*. */
+export async function openGuest(
+  settings: GuestSettings,
+  files: GuestFiles,
+  options: Omit<TimeMachineOptions, 'clock' | 'idle'> & { readonly clock: HostClock },
+): Promise<Guest> {
+  const resolve = (path: string): string => files.resolve(path, settings.cwd);
+  const { firmware, firmwareElf } = await loadFirmware(settings.firmware, files, resolve);
+  const programPath = resolve(settings.program);
+  const program = loadProgram(
+    await files.readFile(programPath),
+    (bytes) => kernelImage(bytes, firmware),
+    programPath,
+  );
+  const initrd = settings.initrd === undefined ? undefined : await files.readFile(resolve(settings.initrd));
+  const boot = planBoot({
+    ramBytes: settings.memoryBytes,
+    harts: settings.harts,
+    svadu: true,
+    firmware,
+    program: program.image,
+    ...(initrd ? { initrd } : {}),
+    ...(settings.kernelArgs === '' ? {} : { kernelArgs: settings.kernelArgs }),
+  });
+  const config: MachineConfig = {
+    ramBytes: settings.memoryBytes,
+    harts: settings.harts,
+    boot,
+    disks: await Promise.all(settings.disks.map((disk) => openDisk(disk, files, resolve))),
+  };
+  const symbols = new SymbolTable();
+  for (const elf of [program.elf, firmwareElf]) if (elf) symbols.add(SymbolFile.of(elf));
+  return { debuggee: new TimeMachine(config, { ...options, idle: settings.idle }), symbols, programPath };
+}
+
+async function loadFirmware(
+  name: string,
+  files: GuestFiles,
+  resolve: (path: string) => string,
+): Promise<{ readonly firmware: Firmware; readonly firmwareElf: ElfFile | undefined }> {
+  if (name === 'none' || name === 'builtin') return { firmware: { kind: name }, firmwareElf: undefined };
+  const path = resolve(name);
+  const { image, elf } = loadProgram(await files.readFile(path), (bytes) => rawImage(bytes, RAM_BASE), path);
+  return { firmware: { kind: 'image', image }, firmwareElf: elf };
+}
+
+const isElf = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+
+/** An ELF file by its segments; anything else as a raw image. */
+function loadProgram(bytes: Uint8Array, raw: (bytes: Uint8Array) => BootImage, path: string): LoadedProgram {
+  if (bytes.length === 0) throw userError('PROGRAM_EMPTY', `${path} is empty: build it again.`);
+  if (!isElf(bytes)) {
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+      throw userError('PROGRAM_COMPRESSED', `${path} is compressed: unpack it with gunzip first.`);
+    }
+    return { image: raw(bytes), elf: undefined };
+  }
+  const elf = ElfFile.open(bytesSource(bytes));
+  const loadable = loadableSegments(elf);
+  const segments: LoadSegment[] = loadable.map((segment) => ({
+    address: Number(segment.paddr),
+    bytes: segmentBytes(elf, segment),
+    sizeBytes: segment.memSize,
+  }));
+  const physical = (address: bigint): number => Number(physicalOf(address, loadable));
+  const symbols = SymbolFile.of(elf);
+  const special = (name: string): number | undefined => {
+    const symbol = symbols.symbolNamed(name);
+    return symbol && physical(symbol.address);
+  };
+  const tohost = special('tohost');
+  const fromhost = special('fromhost');
+  return {
+    image: {
+      segments,
+      entry: physical(elf.header.entry),
+      ...(tohost === undefined ? {} : { tohost }),
+      ...(fromhost === undefined ? {} : { fromhost }),
+    },
+    elf,
+  };
+}
+
+/** A kernel linked at virtual addresses starts at a physical one: through the segment that holds it. */
+function physicalOf(address: bigint, segments: readonly LoadableSegment[]): bigint {
+  for (const { vaddr, paddr, memSize } of segments) {
+    if (address >= vaddr && address < vaddr + BigInt(memSize)) return address - vaddr + paddr;
+  }
+  return address;
+}
+
+async function openDisk(
+  disk: DiskConfiguration,
+  files: GuestFiles,
+  resolve: (path: string) => string,
+): Promise<DiskConfig> {
+  const image = await openImage(resolve(disk.file), disk.format, files.openDisk);
+  const port = new CowDisk(image, { readOnly: disk.readOnly });
+  return { port, ...(disk.slot === undefined ? {} : { slot: disk.slot }) };
+}
