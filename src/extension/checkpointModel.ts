@@ -39,7 +39,8 @@ export function treeRows(tree: CheckpointTree, options: ModelOptions): BranchRow
 
   /** The nearest shown checkpoint that a branch went off from; undefined for a root. The set stops broken cycles. */
   const originOf = (branch: number): string | undefined => {
-    let node = firstOf(tree.nodes, branch);
+    // A branch that has no checkpoint yet is the present one: the nearest checkpoint behind us is its parent's.
+    let node = firstOf(tree.nodes, branch) ?? tree.nodes.find((each) => each.isCurrent);
     const seen = new Set<string>();
     while (node !== undefined && !seen.has(node.id)) {
       if (node.branch !== branch && isShown(node)) return node.id;

@@ -90,11 +90,15 @@ describe('extension: rows of the Checkpoints view', () => {
       '  now',
       '  checkpoint y',
     ]);
-    assert.deepEqual(draw(treeRows(tree(1, 5, 'a0 0 0'), { showAutomatic: false })), [
+    const young = tree(1, 5, 'a0 0 0', 'x 0 4 a0', 'y 0 9 x');
+    const nodes = young.nodes.map((each) => ({ ...each, isCurrent: each.id === 'x' }));
+    assert.deepEqual(draw(treeRows({ ...young, nodes }, { showAutomatic: false })), [
       'branch 0',
       '  checkpoint a0',
-      'branch 1*',
-      '  now',
+      '  checkpoint x',
+      '    branch 1*',
+      '      now',
+      '  checkpoint y',
     ]);
   });
 
