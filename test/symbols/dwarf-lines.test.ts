@@ -73,7 +73,10 @@ describe('DWARF line tables', function () {
       assert.ok(expected.length > 50, `readelf shows ${expected.length} rows`);
       assert.deepEqual(ourRows(open(path)), expected);
     });
+  }
 
+  // Rows are right by now; how a debugger chooses among them needs no more than every version and level once.
+  for (const build of BUILDS.filter((one) => /O[012]$/.test(one.name))) {
     it(`${build.name}: the line of every address is as GDB says`, () => {
       const path = corpus.build(build);
       const file = open(path);

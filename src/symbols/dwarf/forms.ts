@@ -208,3 +208,12 @@ const FIXED_SIZES: Readonly<Record<number, number>> = {
   [FORM.flagPresent]: 0,
   [FORM.implicitConst]: 0,
 };
+
+/** A section offset; before DWARF 4 these had the forms data4 and data8. */
+export const offsetOf = (value: AttributeValue | undefined): number | undefined => {
+  if (value?.kind === 'sectionOffset') return value.offset;
+  return value?.kind === 'constant' ? Number(value.value) : undefined;
+};
+
+export const constantOf = (value: AttributeValue | undefined): bigint | undefined =>
+  value?.kind === 'constant' ? value.value : undefined;

@@ -1,8 +1,8 @@
 /** Functions of one unit: DW_TAG_subprogram with code, and what was inlined into them (DWARF 5, 3.3). */
 import type { AddressRange } from '../range-index';
 import { AT, TAG } from './constants';
-import type { AttributeValue } from './forms';
-import { constantOf, type Entry, type Unit } from './unit';
+import { constantOf, type AttributeValue } from './forms';
+import type { Entry, Unit } from './unit';
 
 export interface DwarfFunction {
   readonly name: string;

@@ -1,8 +1,7 @@
 /** Range lists: .debug_ranges (DWARF 2-4, 2.17.3) and .debug_rnglists (DWARF 5, 2.17.3 and 7.25). */
 import type { ByteReader } from '../bytes';
 import type { AddressRange } from '../range-index';
-import { offsetOf, type UnitHeader } from './unit';
-import { readOffset, type AttributeValue } from './forms';
+import { offsetOf, readOffset, type AttributeValue, type FormContext } from './forms';
 import type { DwarfSections } from './sections';
 
 export interface RangeBase {
@@ -14,7 +13,7 @@ export interface RangeBase {
 
 export const readRanges = (
   sections: DwarfSections,
-  header: UnitHeader,
+  header: FormContext,
   list: AttributeValue,
   base: RangeBase,
 ): AddressRange[] => {

@@ -7,7 +7,7 @@ import { stringAt, type ByteReader } from '../bytes';
 import type { AddressRange } from '../range-index';
 import { parseAbbreviations, type Abbreviation, type AbbreviationTable } from './abbrev';
 import { AT, TAG, UT } from './constants';
-import { readForm, readOffset, skipForm, type AttributeValue, type FormContext } from './forms';
+import { offsetOf, readForm, readOffset, skipForm, type AttributeValue, type FormContext } from './forms';
 import { readRanges } from './ranges';
 import type { DwarfSections } from './sections';
 
@@ -224,12 +224,3 @@ export class Unit {
     return table;
   }
 }
-
-/** A section offset; before DWARF 4 these had the forms data4 and data8. */
-export const offsetOf = (value: AttributeValue | undefined): number | undefined => {
-  if (value?.kind === 'sectionOffset') return value.offset;
-  return value?.kind === 'constant' ? Number(value.value) : undefined;
-};
-
-export const constantOf = (value: AttributeValue | undefined): bigint | undefined =>
-  value?.kind === 'constant' ? value.value : undefined;
