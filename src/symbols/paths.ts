@@ -1,13 +1,14 @@
 /** Source paths as they stand in debug information: joined, normalised and compared as text; no file is looked at. */
 
-const isAbsolute = (path: string): boolean => path.startsWith('/') || /^[A-Za-z]:[\\/]/.test(path);
+export const isAbsolutePath = (path: string): boolean =>
+  path.startsWith('/') || /^[A-Za-z]:[\\/]/.test(path);
 
 /** Joins parts (an absolute part starts anew) and takes out '.', '..' and doubled slashes. Backslashes become '/'. */
 export const joinPath = (...parts: string[]): string => {
   let path = '';
   for (const part of parts) {
     if (part === '') continue;
-    path = path === '' || isAbsolute(part) ? part : `${path}/${part}`;
+    path = path === '' || isAbsolutePath(part) ? part : `${path}/${part}`;
   }
   return normalizePath(path);
 };

@@ -7,7 +7,15 @@ import { stringAt, type ByteReader } from '../bytes';
 import type { AddressRange } from '../range-index';
 import { parseAbbreviations, type Abbreviation, type AbbreviationTable } from './abbrev';
 import { AT, TAG, UT } from './constants';
-import { offsetOf, readForm, readOffset, skipForm, type AttributeValue, type FormContext } from './forms';
+import {
+  constantOf,
+  offsetOf,
+  readForm,
+  readOffset,
+  skipForm,
+  type AttributeValue,
+  type FormContext,
+} from './forms';
 import { readRanges } from './ranges';
 import type { DwarfSections } from './sections';
 
