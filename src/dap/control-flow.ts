@@ -45,29 +45,65 @@ export function readInstruction(view: HartView, address: bigint): number | undef
   return b0 | (b1 << 8) | (b2 << 16) | (b3 << 24);
 }
 
-export function siteOf(view: HartView, now: number): Site {
-  const { pc, privilege } = view;
-  const word = readInstruction(view, pc);
-  const length = word === undefined || (word & 3) === 3 ? 4n : 2n;
-  const flow = word === undefined ? NEXT : flowOf(word, pc, view);
-  return { now, pc, sp: view.x(2), privilege, nextPc: wrap(pc + length), flow };
+/** An instruction as far as it is the same each time: a jump through a register still needs the register. */
+interface Plan {
+  readonly length: bigint;
+  readonly flow:
+    | Flow
+    | {
+        readonly kind: 'indirect';
+        readonly as: 'jump' | 'call' | 'return';
+        readonly rs1: number;
+        readonly imm: bigint;
+      };
 }
 
-function flowOf(word: number, pc: bigint, view: HartView): Flow {
-  const decoded = decode(word);
-  if (decoded === undefined) return NEXT;
+/**
+ * Reads the sites of one hart, one after the other. Instructions are decoded once, as reading and decoding cost far more
+ * than a step; make a new reader for each walk, so that code which was overwritten does not live on.
+ */
+export class SiteReader {
+  private readonly plans = new Map<bigint, Plan>();
+  private privilege: Privilege | undefined;
+
+  constructor(private readonly view: HartView) {}
+
+  read(now: number): Site {
+    const { view } = this;
+    const { pc, privilege } = view;
+    // Another process can have come to run only through another privilege; its code is at the same addresses.
+    if (privilege !== this.privilege) this.plans.clear();
+    this.privilege = privilege;
+    let plan = this.plans.get(pc);
+    if (plan === undefined) this.plans.set(pc, (plan = planOf(readInstruction(view, pc), pc)));
+    const nextPc = wrap(pc + plan.length);
+    return { now, pc, sp: view.x(2), privilege, nextPc, flow: resolve(plan.flow, view) };
+  }
+}
+
+export const siteOf = (view: HartView, now: number): Site => new SiteReader(view).read(now);
+
+function resolve(flow: Plan['flow'], view: HartView): Flow {
+  if (flow.kind !== 'indirect') return flow;
+  return { kind: flow.as, target: wrap(view.x(flow.rs1) + flow.imm) & ~1n };
+}
+
+function planOf(word: number | undefined, pc: bigint): Plan {
+  const length = word === undefined || (word & 3) === 3 ? 4n : 2n;
+  const decoded = word === undefined ? undefined : decode(word);
+  if (decoded === undefined) return { length, flow: NEXT };
   const { rd, rs1, imm } = decoded.operands;
   const { name } = decoded.row.semantics;
-  if (name === 'jal') return { kind: isLink(rd) ? 'call' : 'jump', target: wrap(pc + BigInt(imm)) };
+  const target = wrap(pc + BigInt(imm));
+  if (name === 'jal') return { length, flow: { kind: isLink(rd) ? 'call' : 'jump', target } };
   if (name === 'jalr') {
-    const target = wrap(view.x(rs1) + BigInt(imm)) & ~1n;
-    if (isLink(rd)) return { kind: 'call', target };
-    return { kind: isLink(rs1) ? 'return' : 'jump', target };
+    const as = isLink(rd) ? 'call' : isLink(rs1) ? 'return' : 'jump';
+    return { length, flow: { kind: 'indirect', as, rs1, imm: BigInt(imm) } };
   }
-  if (BRANCHES.has(name)) return { kind: 'branch', target: wrap(pc + BigInt(imm)) };
-  if (TRAP_RETURNS.has(name)) return { kind: 'trapReturn' };
-  if (name === 'ecall') return { kind: 'environmentCall' };
-  return NEXT;
+  if (BRANCHES.has(name)) return { length, flow: { kind: 'branch', target } };
+  if (TRAP_RETURNS.has(name)) return { length, flow: { kind: 'trapReturn' } };
+  if (name === 'ecall') return { length, flow: { kind: 'environmentCall' } };
+  return { length, flow: NEXT };
 }
 
 /** `pcAfter` is where the hart stood after one step from `site`. */

@@ -2,6 +2,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { userError } from '../base/errors';
 import type { Message } from '../protocol/message';
+import { isAbsolutePath, joinPath } from '../symbols/paths';
 import { sourcePath } from './arguments';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
@@ -21,13 +22,17 @@ export class Sources {
 
   constructor(private readonly context: SessionContext) {}
 
-  /** Where a file of the debug information is on this machine (sourceMap; the longest prefix that fits counts). */
+  /**
+   * Where a file of the debug information is on this machine (sourceMap; the longest prefix that fits counts). A path
+   * that is relative even so counts from the program's folder: such a program can be moved together with its sources.
+   */
   toLocal(path: string): string {
-    return this.swap(
+    const local = this.swap(
       path,
       ([from, to]) => swapPrefix(path, from, to),
       ([from]) => from.length,
     );
+    return isAbsolutePath(local) ? local : joinPath(this.context.guest.programPath, '..', local);
   }
 
   /** What the debug information calls a file of this machine. */

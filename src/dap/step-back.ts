@@ -10,15 +10,18 @@ import { instret } from '../base/brand';
 import type { Hit, Stop } from '../timetravel/api';
 import { BackWalk, type ComeBack } from './back-walk';
 import type { Move, SessionContext, StopReport } from './context';
-import { siteOf, type Site } from './control-flow';
+import { SiteReader, siteOf, type Site } from './control-flow';
 
 /**
  * Instructions of each go, rising: most statements take a handful; the largest costs about 0.1 s, about what running
  * backwards over a long call costs.
  */
 const GOES = [48, 400, 4000, 40_000];
-/** From this go on calls that fill a whole one are jumped over. */
-const JUMP_FROM_GO = 2;
+/**
+ * From this go on a call whose beginning is not within it is jumped over: running backwards to where it was made costs about
+ * as much as walking a thousand instructions.
+ */
+const JUMP_FROM_GO = 1;
 const STEPS_PER_YIELD = 2000;
 
 const CANCELLED: Stop = { kind: 'paused' };
@@ -107,9 +110,10 @@ class BackStep {
     const start = Math.max(debuggee.begin, this.edge.now - count * debuggee.hartCount);
     await debuggee.seek(instret(start), options);
     const sites: Site[] = [];
+    const reader = new SiteReader(this.context.view(this.hart));
     for (let steps = 0; debuggee.now < this.edge.now && !this.move.cancelled(); steps++) {
       if (steps % STEPS_PER_YIELD === 0) await this.context.host.clock.yield();
-      const site = siteOf(this.context.view(this.hart), debuggee.now);
+      const site = reader.read(debuggee.now);
       if (debuggee.stepSync(this.hart) === undefined) {
         await debuggee.stepInstructions(this.hart, 1, { ...options, accept: () => false });
       }

@@ -7,7 +7,7 @@
 import type { Hit, Stop } from '../timetravel/api';
 import type { Breakpoints } from './breakpoints';
 import type { Move, SessionContext, StopReport } from './context';
-import { isSameFrame, siteOf, transferOf, type Site, type Transfer } from './control-flow';
+import { isSameFrame, SiteReader, transferOf, type Site, type Transfer } from './control-flow';
 import type { Frame } from './frames';
 import { bodyOf, contains } from './symbol-lookup';
 
@@ -20,6 +20,8 @@ const YIELD_EVERY_MS = 8;
 
 /** One step under way; not to be used again. */
 export class ForwardStep {
+  /** Of the stretch that is being walked; running ends it. */
+  private reader: SiteReader | undefined;
   private stepsDone = 0;
   private yieldedAt: number;
 
@@ -36,7 +38,7 @@ export class ForwardStep {
   async instruction(mode: StepMode): Promise<StopReport> {
     const before = this.site();
     for (;;) {
-      const { stop, transfer } = await this.stepOne();
+      const { stop, transfer } = await this.stepOne(before);
       if (stop.kind !== 'done') return this.report(stop);
       const isOne = mode === 'into' || (transfer !== 'call' && transfer !== 'trap');
       if (isOne) return this.report(this.breakpointHere(this.site().pc) ?? stop);
@@ -53,7 +55,7 @@ export class ForwardStep {
     const ranges = symbols.rangesOfLineAt(start);
     for (;;) {
       const before = this.site();
-      const { stop, transfer } = await this.stepOne();
+      const { stop, transfer } = await this.stepOne(before);
       if (stop.kind !== 'done') return this.report(stop);
       const end = await this.followTransfer(before, transfer, mode);
       if (end !== undefined) return this.report(end);
@@ -161,15 +163,15 @@ export class ForwardStep {
         return reached !== undefined || this.breakpoints.accept(hit, 'forwards');
       },
     });
+    this.reader = undefined;
     if (reached === undefined || stop.kind !== 'breakpoint') return stop;
     this.hart = reached.hart;
     return { kind: 'done' };
   }
 
-  private async stepOne(): Promise<{ readonly stop: Stop; readonly transfer: Transfer }> {
-    const before = this.site();
+  private async stepOne(before: Site): Promise<{ readonly stop: Stop; readonly transfer: Transfer }> {
     const stop = await this.attempt();
-    return { stop, transfer: transferOf(before, this.context.view(this.hart).pc) };
+    return { stop, transfer: transferOf(before, this.site().pc) };
   }
 
   private async attempt(): Promise<Stop> {
@@ -203,7 +205,8 @@ export class ForwardStep {
   }
 
   private site(): Site {
-    return siteOf(this.context.view(this.hart), this.context.debuggee.now);
+    this.reader ??= new SiteReader(this.context.view(this.hart));
+    return this.reader.read(this.context.debuggee.now);
   }
 
   private report(stop: Stop): StopReport {
