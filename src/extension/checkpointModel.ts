@@ -71,10 +71,14 @@ export function treeRows(tree: CheckpointTree, options: ModelOptions): BranchRow
   return branches.filter((branch) => origins.get(branch) === undefined).map(branchRow);
 }
 
-/** The id that the view knows a row by: the same for the same thing in the next tree, so that it stays unfolded. */
+/**
+ * The id that the view knows a row by: the same for the same thing in the next tree, so that it stays folded or not. A
+ * checkpoint gets another one with its first branch, or it would stay as folded as it was when there was nothing to show.
+ */
 export function rowId(row: TreeRow): string {
   if (row.kind === 'now') return 'now';
-  return row.kind === 'branch' ? `branch ${row.branch}` : `checkpoint ${row.node.id}`;
+  if (row.kind === 'branch') return `branch ${row.branch}`;
+  return `checkpoint ${row.node.id}${row.rows.length > 0 ? ' with branches' : ''}`;
 }
 
 /** What the row is called when the user gave no name. */

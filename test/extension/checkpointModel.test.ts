@@ -5,6 +5,8 @@ import {
   consoleLine,
   rowId,
   treeRows,
+  type BranchRow,
+  type CheckpointRow,
   type TreeRow,
 } from '../../src/extension/checkpointModel';
 import type { CheckpointNode, CheckpointTree } from '../../src/protocol';
@@ -32,7 +34,7 @@ const tree = (branch: number, instret: number, ...lines: string[]): CheckpointTr
 
 const draw = (rows: readonly TreeRow[], indent = ''): string[] =>
   rows.flatMap((row) => [
-    `${indent}${rowId(row)}${row.kind === 'branch' && row.isCurrent ? '*' : ''}`,
+    `${indent}${rowId(row).replace(' with branches', '')}${row.kind === 'branch' && row.isCurrent ? '*' : ''}`,
     ...(row.kind === 'now' ? [] : draw(row.rows, `${indent}  `)),
   ]);
 
@@ -106,6 +108,14 @@ describe('extension: rows of the Checkpoints view', () => {
     const broken = tree(0, 0, 'x 0 1 y', 'y 1 2 x', 'z 2 3 gone');
     const shown = draw(treeRows(broken, { showAutomatic: true })).join('\n');
     assert.match(shown, /checkpoint z/u);
+  });
+
+  it('gives a checkpoint another id with its first branch, so that it shows unfolded', () => {
+    const idOf = (rows: CheckpointRow['rows']): string =>
+      rowId({ kind: 'checkpoint', node: node('x 0 1'), rows });
+    const branch: BranchRow = { kind: 'branch', branch: 1, isCurrent: false, rows: [] };
+    assert.notEqual(idOf([]), idOf([branch]));
+    assert.equal(idOf([branch]), idOf([branch, branch]));
   });
 
   it('calls a checkpoint by its name, else its place', () => {

@@ -75,13 +75,22 @@ describe('inside the extension host', () => {
     assert.equal(session.configuration['cwd'], folder?.uri.fsPath);
   });
 
-  it('takes a relative program for one of the workspace folder', async () => {
-    const session = await start({ ...bare, program: 'guest.elf' }, 'stopped');
+  it('takes a relative program for one of the workspace folder, and stops in its source', async () => {
+    const source = await vscode.workspace.openTextDocument(at('guest.c'));
+    const { line } = source.positionAt(source.getText().indexOf('#BP2'));
+    const breakpoint = new vscode.SourceBreakpoint(
+      new vscode.Location(source.uri, new vscode.Position(line, 0)),
+    );
+    vscode.debug.addBreakpoints([breakpoint]);
+    const session = await start({ ...bare, stopOnEntry: false, program: 'guest.elf' }, 'stopped');
+    vscode.debug.removeBreakpoints([breakpoint]);
     const { stackFrames } = (await session.customRequest('stackTrace', { threadId: 1 })) as {
       stackFrames: { source?: { path?: string }; line: number }[];
     };
+    const [top] = stackFrames;
     // A VS Code that runs remotely, as in a browser, makes a URI of it.
-    assert.ok(stackFrames[0]?.source?.path?.endsWith(at('start.S')), stackFrames[0]?.source?.path);
+    assert.ok(top?.source?.path?.endsWith(at('guest.c')), top?.source?.path);
+    assert.equal(top?.line, line + 1);
   });
 
   it('makes a checkpoint by command, and leaves the answer of the adapter in the protocol', async () => {
