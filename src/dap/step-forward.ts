@@ -1,8 +1,8 @@
 /**
  * Steps forwards, by statement or by instruction. A statement step goes on, instruction by instruction, until the hart
  * is at the beginning of another statement; calls that are stepped over, and traps and interrupts that happen on the way,
- * run to their return at full speed. A return to the caller ends the step where it arrives, in the middle of the call's
- * line, so that the value that was returned can be looked at.
+ * run to their return at full speed. After a return the rest of the caller's statement belongs to the step too, as in
+ * GDB; only a step out stops in its middle, where the value that was returned can be looked at.
  */
 import type { Hit, Stop } from '../timetravel/api';
 import type { Breakpoints } from './breakpoints';
@@ -52,7 +52,7 @@ export class ForwardStep {
     const { symbols } = this.context.guest;
     const start = this.site().pc;
     if (symbols.lineAt(start) === undefined) return this.instruction(mode);
-    const ranges = symbols.rangesOfLineAt(start);
+    let ranges = symbols.rangesOfLineAt(start);
     for (;;) {
       const before = this.site();
       const { stop, transfer } = await this.stepOne(before);
@@ -65,7 +65,12 @@ export class ForwardStep {
       if (ranges.some((range) => contains(range, pc))) continue;
       const row = symbols.lineAt(pc);
       if (row !== undefined && row.isStmt && row.start === pc) return this.report({ kind: 'done' });
-      if (row === undefined && !this.isInFunctionOf(before.pc, pc)) return this.report({ kind: 'done' });
+      if (row !== undefined) {
+        // In the middle of a statement, most often of a call that has returned: its rest belongs to this step.
+        ranges = symbols.rangesOfLineAt(pc);
+        continue;
+      }
+      if (!this.isInFunctionOf(before.pc, pc)) return this.report({ kind: 'done' });
     }
   }
 
@@ -99,11 +104,10 @@ export class ForwardStep {
         // `stepIn` on an ecall means the handler; every other trap came unasked.
         if (mode === 'into' && before.flow.kind === 'environmentCall' && hasLine) return { kind: 'done' };
         return this.comeBack(before, transfer);
-      case 'return':
-      case 'trapReturn':
-        return this.breakpointHere(pc) ?? { kind: 'done' };
       case 'jump':
         return this.followTailCall(before, pc, mode);
+      case 'return':
+      case 'trapReturn':
       case 'plain':
         return undefined;
     }

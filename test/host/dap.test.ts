@@ -3,18 +3,24 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import type { GuestOpener } from '../../src/dap/ports';
-import { listenTcp } from '../../src/host/dap-tcp';
-import { NodeClock } from '../../src/host/node-session';
-import { FakeDebuggee } from '../dap/fake-debuggee';
-import { demo, LAUNCH, MAIN } from '../dap/support';
+import { listen } from '../../src/host/adapter';
+import { bareSession, demo, LAUNCH, MAIN } from '../dap/support';
 import { clientOfStreams, startAdapter } from '../support/dap-streams';
 
-const openGuest: GuestOpener = async () => {
-  const program = demo();
-  const debuggee = new FakeDebuggee(program, new NodeClock());
-  return { debuggee, symbols: program.symbols, programPath: '/src/demo.elf' };
-};
+/** A port with sessions over the fake machine, while `use` runs. */
+async function withPort(use: (port: number) => Promise<void>): Promise<void> {
+  const server = await listen(0, () => bareSession(demo()).session);
+  const address = server.address();
+  assert(typeof address === 'object' && address !== null);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket));
+  try {
+    await use(address.port);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
 
 const connected = (port: number, host = '127.0.0.1'): Promise<Socket> =>
   new Promise((resolve, reject) => {
@@ -42,9 +48,8 @@ describe('host: debug adapter', () => {
   });
 
   it('gives each connection to its port a session of its own', async () => {
-    const adapter = await listenTcp(openGuest, 0);
-    try {
-      const sockets = [await connected(adapter.port), await connected(adapter.port)];
+    await withPort(async (port) => {
+      const sockets = [await connected(port), await connected(port)];
       const [first, second] = sockets.map((socket) => clientOfStreams(socket, socket));
       assert(first !== undefined && second !== undefined);
       await Promise.all([first.startStopped(LAUNCH), second.startStopped(LAUNCH)]);
@@ -55,32 +60,24 @@ describe('host: debug adapter', () => {
       await first.request('disconnect');
       await closed;
       assert.match(await second.evaluate('when', 'repl'), /^instruction 0 /u);
-    } finally {
-      await adapter.close();
-    }
+    });
   });
 
   it('cannot be reached from a network', async function () {
-    const adapter = await listenTcp(openGuest, 0);
-    try {
-      const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-      const outside = addresses.find(({ internal, family }) => !internal && family === 'IPv4');
-      if (outside === undefined) {
-        console.log('      skipped: this machine has no address but loopback');
-        return this.skip();
-      }
-      await assert.rejects(connected(adapter.port, outside.address), { code: 'ECONNREFUSED' });
-    } finally {
-      await adapter.close();
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    const outside = addresses.find(({ internal, family }) => !internal && family === 'IPv4');
+    if (outside === undefined) {
+      console.log('      skipped: this machine has no address but loopback');
+      return this.skip();
     }
+    await withPort(async (port) => {
+      await assert.rejects(connected(port, outside.address), { code: 'ECONNREFUSED' });
+    });
   });
 
   it('says that a port is taken', async () => {
-    const adapter = await listenTcp(openGuest, 0);
-    try {
-      await assert.rejects(listenTcp(openGuest, adapter.port), { code: 'DAP_PORT' });
-    } finally {
-      await adapter.close();
-    }
+    await withPort(async (port) => {
+      await assert.rejects(listen(port), { code: 'DAP_PORT' });
+    });
   });
 });
