@@ -86,10 +86,25 @@ export class Harts {
     return false;
   }
 
-  private runnable(hart: number): boolean {
+  /** What pick() would choose, without doing it. */
+  upcoming(): { readonly hart: number; readonly turn: number } | undefined {
+    if (this.quantumLeft > 0 && this.couldRun(this.current)) {
+      return { hart: this.current, turn: this.count === 1 ? Infinity : this.quantumLeft };
+    }
+    for (let step = 1; step <= this.count; step++) {
+      const hart = (this.current + step) % this.count;
+      if (this.couldRun(hart)) return { hart, turn: this.count === 1 ? Infinity : this.quantum };
+    }
+    return undefined;
+  }
+
+  private couldRun(hart: number): boolean {
     const waiting = this.get32(hart, H.waiting);
-    if (waiting === Waiting.no) return true;
-    if (waiting === Waiting.stopped || !this.interruptPending(hart)) return false;
+    return waiting === Waiting.no || (waiting === Waiting.wfi && this.interruptPending(hart));
+  }
+
+  private runnable(hart: number): boolean {
+    if (!this.couldRun(hart)) return false;
     this.set32(hart, H.waiting, Waiting.no);
     return true;
   }

@@ -22,7 +22,7 @@ export const EXTENSIONS: readonly string[] = [
 ];
 
 /** Single letters of RV64GC. */
-const LETTERS = 'imafdc';
+const LETTERS = ['i', 'm', 'a', 'f', 'd', 'c'];
 
 export const isaExtensions = (svadu: boolean): string[] => [
   ...LETTERS,
@@ -30,4 +30,4 @@ export const isaExtensions = (svadu: boolean): string[] => [
 ];
 
 export const isaString = (svadu: boolean): string =>
-  ['rv64' + LETTERS, ...EXTENSIONS.filter((name) => svadu || name !== 'svadu')].join('_');
+  [`rv64${LETTERS.join('')}`, ...EXTENSIONS.filter((name) => svadu || name !== 'svadu')].join('_');

@@ -4,7 +4,7 @@
  * the state alone (I1, I4). It does not wait: where all harts wait, or a disk is late, it says so and the caller
  * decides; what the caller does about it goes into the input log (I2), which is not kept here.
  */
-import { physAddr, type Instret, type PhysAddr } from '../base/brand';
+import type { Instret, PhysAddr } from '../base/brand';
 import { invariant } from '../base/errors';
 import { CSRS } from '../isa/csr';
 import { Bus } from './bus';
@@ -12,7 +12,6 @@ import { Board } from './board';
 import { CodeCache } from './code';
 import { DEFAULT_QUANTUM, INSTRUCTIONS_PER_TICK, MAX_SLICE, type MachineConfig } from './config';
 import type { DiskContents, Section } from './device';
-import { Access } from './engine/mmu';
 import { MENVCFG } from './engine/cells';
 import { instantiateEngine } from './engine/engine';
 import type { EngineExports } from './engine/module';
@@ -31,8 +30,10 @@ import {
   TLB_BYTES,
 } from './layout';
 import { GuestMemory, LinearMemory, type PageTable } from './memory';
+import { Looks } from './looks';
 import { writePmp } from './pmp';
 import type { Finished, MachineStop } from './stop';
+import { StopPoints } from './stop-points';
 
 /** All of a machine's state at one instant; frozen (I3). Owned by a checkpoint, which must release it. */
 export interface MachineState {
@@ -47,17 +48,6 @@ export interface MachineState {
   readonly disks: readonly DiskContents[];
 }
 
-/** An access range that stops the run after the instruction that touches it. Virtual addresses, inclusive. */
-export interface Watch {
-  readonly first: bigint;
-  readonly last: bigint;
-  readonly read: boolean;
-  readonly write: boolean;
-}
-
-/** Watchpoints that one machine can have. */
-export const MAX_WATCHES = 16;
-
 const MTIP = 7;
 const STIP = 5;
 
@@ -69,6 +59,8 @@ export class Machine {
   readonly engine: EngineExports;
   private readonly bus: Bus;
   private readonly code: CodeCache;
+  readonly stops: StopPoints;
+  readonly looks: Looks;
   private readonly sbi: Sbi;
   private count = 0;
   private running = false;
@@ -95,12 +87,15 @@ export class Machine {
     CSRS.forEach((row, index) => {
       this.linear.dv.setUint8(CSR_MAP + row.number, index + 1);
     });
-    this.setSkipAt(-1);
     this.memory = new GuestMemory(this.linear, config.ramBytes, engine, (slot) => {
       this.code.forgetSlot(slot);
     });
     this.harts = new Harts(this.linear, engine, config.harts, config.quantum ?? DEFAULT_QUANTUM);
     this.bus = new Bus(this.linear);
+    this.stops = new StopPoints(this.linear, this.code, () => {
+      this.flushAllTlbs();
+    });
+    this.looks = new Looks(this.linear, this.memory, this.harts, this.bus, engine);
     this.engine = instantiateEngine(this.linear, {
       moreFrames: () => {
         this.memory.moreFrames();
@@ -116,7 +111,7 @@ export class Machine {
       pmpWrite: (number) => {
         writePmp(this.linear, number);
       },
-      instructionBits: () => this.standingInstruction(),
+      instructionBits: () => this.looks.standingInstruction(),
       decode: (record, slotBase) => {
         this.code.decode(record >>> 0, slotBase >>> 0);
       },
@@ -262,7 +257,7 @@ export class Machine {
         const waiting = this.board.serviceDeadlines(this.virtualNow());
         this.updateTimers();
         if (waiting) return { kind: 'waiting', waiting };
-        if (this.finished || this.resetWanted) continue;
+        if (this.finishedState || this.resetWanted) continue;
       }
       if (this.count >= until) return { kind: 'reached' };
       if (!this.harts.pick()) return { kind: 'idle', skipTicks: this.ticksToDeadline() };
@@ -291,13 +286,19 @@ export class Machine {
     }
     const before = this.count;
     this.count = linear.getCount(G.icountEnd) - linear.get32(G.budget);
+    this.standStill();
     harts.quantumLeft -= this.count - before;
     return this.handleExit(exit);
   }
 
+  /** Between runs, time reads as `count` for CSRs that the debugger looks at. */
+  private standStill(): void {
+    this.linear.setCount(G.icountEnd, this.count + 1);
+    this.linear.set32(G.budget, 0);
+  }
+
   private handleExit(exit: number): MachineStop | undefined {
-    const { linear, harts } = this;
-    const hart = harts.current;
+    const hart = this.harts.current;
     switch (exit) {
       case Exit.budget:
       case Exit.wfi:
@@ -313,31 +314,10 @@ export class Machine {
         return undefined;
       case Exit.breakpoint:
         return this.breakpointHit(hart);
-      case Exit.watchpoint: {
-        const index = linear.get32(G.watchHit) - 1;
-        const size = linear.get32(G.watchHitSize);
-        linear.set32(G.watchHit, 0);
-        return {
-          kind: 'watchpoint',
-          hart,
-          pc: linear.get64(G.watchHitPc),
-          address: linear.get64(G.watchHitAddress),
-          sizeBytes: size & 0xff,
-          write: size >> 8 !== 0,
-          index,
-        };
-      }
-      case Exit.trap: {
-        const cause = linear.get32(G.trapCause);
-        return {
-          kind: 'trap',
-          hart,
-          pc: linear.get64(H.pc),
-          cause: cause & 0x7fff_ffff,
-          interrupt: cause >>> 31 === 1,
-          tval: linear.get64(G.trapTval),
-        };
-      }
+      case Exit.watchpoint:
+        return this.stops.watchHit(hart);
+      case Exit.trap:
+        return this.stops.trapHit(hart);
       default:
         invariant(false, `engine exit ${exit} is known`);
     }
@@ -347,13 +327,16 @@ export class Machine {
     const pc = this.linear.get64(H.pc);
     if (this.code.hasBreakpoint(pc)) return { kind: 'breakpoint', hart, pc };
     // The mark belongs to another virtual address of the same page: pass it.
-    this.setSkipAt(this.count);
+    this.stops.setSkipAt(this.count);
     return undefined;
   }
 
-  /** Instructions after which another hart may run: at least 1. */
-  get turnLeft(): number {
-    return this.harts.count === 1 ? Infinity : Math.max(1, this.harts.quantumLeft);
+  /**
+   * Who attempts the next instruction, and how many are its own before another may run; undefined while all wait.
+   * Changes nothing: what is due at this instant was served when it was reached.
+   */
+  upcoming(): { readonly hart: number; readonly turn: number } | undefined {
+    return this.harts.upcoming();
   }
 
   private finishHtif(): void {
@@ -386,59 +369,7 @@ export class Machine {
     return Math.max(1, Math.ceil((this.nextDeadline - this.virtualNow()) / INSTRUCTIONS_PER_TICK));
   }
 
-  // --- stop points
-
-  /** Breakpoints and trap stops do not stop at this instant: the debuggee stands there and goes on. -1: everywhere. */
-  setSkipAt(instant: number): void {
-    this.linear.setCount(G.skipAt, instant);
-  }
-
-  setBreakpoints(addresses: Iterable<bigint>): void {
-    if (this.code.setBreakpoints(addresses)) this.flushAllTlbs();
-  }
-
-  setTrapStops(exceptions: readonly number[], interrupts: readonly number[]): void {
-    const mask = (codes: readonly number[]): bigint =>
-      codes.reduce((bits, code) => bits | (1n << BigInt(code)), 0n);
-    this.linear.set64(G.stopExceptions, mask(exceptions));
-    this.linear.set64(G.stopInterrupts, mask(interrupts));
-  }
-
-  setWatches(watches: readonly Watch[]): void {
-    invariant(watches.length <= MAX_WATCHES, 'watch ranges fit');
-    const before = this.linear.get32(G.watchCount);
-    watches.forEach((watch, index) => {
-      const at = G.watches + 24 * index;
-      this.linear.set64(at, watch.first);
-      this.linear.set64(at + 8, watch.last);
-      this.linear.set64(at + 16, (watch.read ? 1n : 0n) | (watch.write ? 2n : 0n));
-    });
-    this.linear.set32(G.watchCount, watches.length);
-    this.linear.set32(G.watchHit, 0);
-    if (before > 0 || watches.length > 0) this.flushAllTlbs();
-  }
-
-  // --- looking and changing (I6, I7)
-
-  /** Physical address that the hart's virtual address means now, without effects. */
-  translate(hart: number, va: bigint): PhysAddr | undefined {
-    return this.harts.with(hart, () => {
-      const pa = this.engine.walk(BigInt.asIntN(64, va), Access.peek, this.linear.get32(H.priv), 0, 0);
-      return pa === -1n ? undefined : physAddr(pa);
-    });
-  }
-
-  /** RAM, ROM or a device's registers; undefined where there is nothing. */
-  peekPhysical(address: PhysAddr, sizeBytes: number): Uint8Array | undefined {
-    const at = Number(address);
-    if (this.memory.contains(at, sizeBytes)) return this.memory.read(at, sizeBytes);
-    if (at >= 0x1000 && at + sizeBytes <= 0x10000) {
-      const frame = this.engine.frameOf(BigInt(at)) >>> 0;
-      const start = frame * 4096 + (at & 4095);
-      return (at & 4095) + sizeBytes <= 4096 ? this.linear.u8.slice(start, start + sizeBytes) : undefined;
-    }
-    return this.bus.peek(at, sizeBytes);
-  }
+  // --- changing (I7); looking is the affair of `looks`
 
   pokePhysical(address: PhysAddr, bytes: Uint8Array): boolean {
     if (!this.memory.contains(Number(address), bytes.length)) return false;
@@ -450,32 +381,11 @@ export class Machine {
     return this.harts.get64(hart, H.pc);
   }
 
-  csr(hart: number, number: number): bigint {
-    this.linear.setCount(G.icountEnd, this.count + 1);
-    this.linear.set32(G.budget, 0);
-    return this.harts.with(hart, () => BigInt.asUintN(64, this.engine.csrRead(number)));
-  }
-
   setCsr(hart: number, number: number, value: bigint): void {
-    this.linear.setCount(G.icountEnd, this.count + 1);
-    this.linear.set32(G.budget, 0);
     this.harts.with(hart, () => {
       this.engine.csrWrite(number, value);
     });
     this.deadlinesDirty = true;
-  }
-
-  /** The instruction at the standing record, for tval. */
-  private standingInstruction(): bigint {
-    const record = this.linear.get32(G.record);
-    const va = this.linear.get64(G.pageVa) + BigInt((record - this.linear.get32(G.slotBase)) >>> 2);
-    const half = (address: bigint): bigint => {
-      const pa = this.engine.walk(address, Access.peek, this.linear.get32(H.priv), 0, 0);
-      const bytes = this.peekPhysical(physAddr(pa), 2);
-      return bytes ? BigInt((bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8)) : 0n;
-    };
-    const low = half(va);
-    return (low & 3n) === 3n ? low | (half(va + 2n) << 16n) : low;
   }
 
   // --- saving and restoring
@@ -504,8 +414,7 @@ export class Machine {
     this.count = state.instret;
     this.timeSkew = state.timeSkew;
     this.linear.setCount(G.timeSkew, state.timeSkew);
-    this.linear.setCount(G.icountEnd, this.count);
-    this.linear.set32(G.budget, 0);
+    this.standStill();
     this.linear.set32(G.trapPending, 0);
     this.finished = state.finished;
     this.resetWanted = false;

@@ -63,7 +63,7 @@ export class Recording {
     if (this.consoleLength < console.length) {
       const recorded = console.at(this.consoleLength);
       if (recorded !== byte) {
-        this.divergence ??= `the console shows byte ${byte} where ${recorded} was recorded`;
+        this.divergence ??= `the console shows byte ${byte} where ${String(recorded)} was recorded`;
         this.machine.interrupt();
       }
     } else {
@@ -247,8 +247,8 @@ export class Recording {
     while (done < length) {
       const at = BigInt.asUintN(64, address + BigInt(done));
       const count = Math.min(length - done, 4096 - Number(at & 4095n));
-      const pa = this.machine.translate(hart, at);
-      const bytes = pa === undefined ? undefined : this.machine.peekPhysical(physAddr(pa), count);
+      const pa = this.machine.looks.translate(hart, at);
+      const bytes = pa === undefined ? undefined : this.machine.looks.physical(physAddr(pa), count);
       if (!bytes) break;
       parts.push(bytes);
       done += count;

@@ -64,7 +64,7 @@ export class ReverseSearch {
     const { machine } = recording;
     recording.rewind(recording.tree.get(startId));
     hooks.arm();
-    machine.setSkipAt(-1);
+    machine.stops.setSkipAt(-1);
     let found: Found | undefined;
     while (recording.now < end) {
       if (options.cancel?.cancelled) return 'cancelled';
@@ -74,7 +74,7 @@ export class ReverseSearch {
         // Backwards, an access is undone: the stop is before the instruction that made it.
         const instant = hit.kind === 'watchpoint' ? recording.now - 1 : recording.now;
         if (instant < present && hooks.accept(hit)) found = { hit, instant };
-        if (hit.kind !== 'watchpoint') machine.setSkipAt(recording.now);
+        if (hit.kind !== 'watchpoint') machine.stops.setSkipAt(recording.now);
       } else if (stop.kind === 'waiting') await stop.waiting.whenReady();
       else if (stop.kind === 'diverged') return { message: stop.message };
       else if (stop.kind === 'finished') break;

@@ -9,8 +9,7 @@ import { Emitter } from '../base/events';
 import type { Checkpoint } from '../checkpoint/tree';
 import { csrByNumber } from '../isa/csr';
 import type { MachineConfig } from '../machine/config';
-import { H } from '../machine/layout';
-import { MAX_WATCHES } from '../machine/machine';
+import { MAX_WATCHES } from '../machine/stop-points';
 import type {
   CheckpointInfo,
   ConsoleOutput,
@@ -20,12 +19,14 @@ import type {
   HostClock,
   MoveOptions,
   Pokes,
-  Privilege,
   Stop,
   StopPoints,
   WatchRange,
 } from './api';
-import { Branch, type Input } from './log';
+import { describeCheckpoint } from './checkpoint-info';
+import { hartView, physicalParts } from './hart-view';
+import { lastAttemptOf } from './hart-walk';
+import type { Branch, Input } from './log';
 import { Recording, type SliceResult } from './recording';
 import { ReverseSearch } from './search';
 
@@ -104,30 +105,11 @@ export class TimeMachine implements Debuggee {
   }
 
   hart(id: number): HartView {
-    const { machine } = this.recording;
-    const { harts } = machine;
-    invariant(id >= 0 && id < this.hartCount, 'hart exists');
-    return {
-      id,
-      get pc() {
-        return harts.get64(id, H.pc);
-      },
-      get privilege() {
-        return harts.get32(id, H.priv) as Privilege;
-      },
-      get waiting() {
-        return harts.get32(id, H.waiting) !== 0;
-      },
-      x: (index) => harts.get64(id, H.x + 8 * index),
-      f: (index) => harts.get64(id, H.f + 8 * index),
-      csr: (number) => (csrByNumber(number) ? machine.csr(id, number) : undefined),
-      translate: (address) => machine.translate(id, address),
-      readMemory: (address, length) => this.recording.readVirtual(id, address, length),
-    };
+    return hartView(this.recording, id);
   }
 
   readPhysical(address: PhysAddr, length: number): Uint8Array | undefined {
-    return this.recording.machine.peekPhysical(address, length);
+    return this.recording.machine.looks.physical(address, length);
   }
 
   stateHash(): string {
@@ -155,17 +137,9 @@ export class TimeMachine implements Debuggee {
       this.change({ kind: 'csr', hart, number, value: BigInt.asUintN(64, value) });
     },
     writeMemory: (hart, address, bytes) => {
-      const parts: { address: PhysAddr; bytes: Uint8Array }[] = [];
-      for (let done = 0; done < bytes.length;) {
-        const at = BigInt.asUintN(64, address + BigInt(done));
-        const count = Math.min(bytes.length - done, 4096 - Number(at & 4095n));
-        const pa = this.recording.machine.translate(hart, at);
-        if (pa === undefined || !this.recording.machine.memory.contains(Number(pa), count)) return false;
-        parts.push({ address: pa, bytes: bytes.slice(done, done + count) });
-        done += count;
-      }
-      for (const part of parts) this.change({ kind: 'memory', ...part });
-      return true;
+      const parts = physicalParts(this.recording, hart, address, bytes);
+      for (const part of parts ?? []) this.change({ kind: 'memory', ...part });
+      return parts !== undefined;
     },
     writePhysical: (address, bytes) => {
       if (!this.recording.machine.memory.contains(Number(address), bytes.length)) return false;
@@ -212,9 +186,9 @@ export class TimeMachine implements Debuggee {
   private arm(points: StopPoints, temporary: readonly bigint[]): void {
     this.temporary = temporary;
     const { machine } = this.recording;
-    machine.setBreakpoints([...points.breakpoints, ...temporary]);
-    machine.setTrapStops(points.exceptions, points.interrupts);
-    machine.setWatches(
+    machine.stops.setBreakpoints([...points.breakpoints, ...temporary]);
+    machine.stops.setTraps(points.exceptions, points.interrupts);
+    machine.stops.setWatches(
       points.watchpoints.map((range) => ({
         first: range.address,
         last: range.address + BigInt(Math.max(1, range.length) - 1),
@@ -257,7 +231,7 @@ export class TimeMachine implements Debuggee {
       return await action();
     } finally {
       this.moving = false;
-      this.recording.machine.setSkipAt(-1);
+      this.recording.machine.stops.setSkipAt(-1);
       this.disarm();
       this.flushConsole(options?.jumps ?? false);
       for (const bytes of this.pendingInput.splice(0)) this.change({ kind: 'console', bytes });
@@ -297,7 +271,7 @@ export class TimeMachine implements Debuggee {
     const origin = this.now;
     if (stops) {
       this.arm(this.points, options.temporary ?? []);
-      machine.setSkipAt(this.now);
+      machine.stops.setSkipAt(this.now);
     }
     for (;;) {
       if (options.cancel?.cancelled) return { kind: 'paused' };
@@ -308,7 +282,7 @@ export class TimeMachine implements Debuggee {
         this.hitHart = hit.hart;
         if (!options.accept || options.accept(hit)) return hit;
         this.hitHart = undefined;
-        if (hit.kind !== 'watchpoint') machine.setSkipAt(this.now);
+        if (hit.kind !== 'watchpoint') machine.stops.setSkipAt(this.now);
       } else {
         const ended = await this.carryOn(stop, options);
         if (ended) return ended;
@@ -393,14 +367,14 @@ export class TimeMachine implements Debuggee {
   async stepInstructions(hart: number, count: number, options: MoveOptions = {}): Promise<Stop> {
     return this.move(async () => {
       for (let done = 0; done < count;) {
-        const { machine } = this.recording;
         // Only while it is the hart's turn is the next instruction its own.
-        const runnable = machine.harts.pick();
-        const own = runnable && machine.harts.current === hart;
-        const goal = own || !runnable ? this.now + 1 : this.now + machine.turnLeft;
+        const next = this.recording.machine.upcoming();
+        const own = next?.hart === hart;
+        const goal = this.now + (own || !next ? 1 : next.turn);
         const stop = await this.forward(goal, options, true);
         if (stop.kind !== 'done') return stop;
-        if (own || (runnable && machine.harts.count === 1)) done++;
+        // A hart that waited alone has been woken and has made its step.
+        if (own || this.hartCount === 1) done++;
       }
       this.hitHart = hart;
       return { kind: 'done' };
@@ -411,10 +385,12 @@ export class TimeMachine implements Debuggee {
     invariant(!this.moving, 'one moving operation at a time');
     const { recording } = this;
     const { machine } = recording;
-    for (let tries = 0; tries < 64; tries++) {
-      if (!machine.harts.pick()) return undefined;
-      const own = machine.harts.current === hart;
-      const goal = this.now + (own ? 1 : machine.turnLeft);
+    // As many turns as other harts can have before this one's.
+    for (let turn = 0; turn <= this.hartCount; turn++) {
+      const next = machine.upcoming();
+      if (!next) return undefined;
+      const own = next.hart === hart;
+      const goal = this.now + (own ? 1 : next.turn);
       while (this.now < goal) {
         const stop = recording.slice(goal);
         if (stop.kind !== 'reached' && stop.kind !== 'interrupted') return undefined;
@@ -463,7 +439,7 @@ export class TimeMachine implements Debuggee {
           return this.goTo(Math.max(0, this.now - count), options);
         }
         for (let done = 0; done < count; done++) {
-          const instant = await this.lastAttemptOf(hart, this.now);
+          const instant = await lastAttemptOf(this.recording, hart, this.now);
           if (instant === undefined) {
             await this.goTo(0, options);
             return { kind: 'beginning' };
@@ -475,37 +451,6 @@ export class TimeMachine implements Debuggee {
       },
       { jumps: true },
     );
-  }
-
-  /** The last instant before `limit` at which the hart attempted an instruction. */
-  private async lastAttemptOf(hart: number, limit: number): Promise<number | undefined> {
-    const { recording } = this;
-    const { machine } = recording;
-    let end = limit;
-    while (end > 0) {
-      const start = recording.before(end - 1);
-      recording.rewind(start);
-      let last: number | undefined;
-      while (this.now < end) {
-        const runnable = machine.harts.pick();
-        const own = runnable && machine.harts.current === hart;
-        const turn = runnable ? this.now + machine.turnLeft : this.now + 1;
-        const from = this.now;
-        await this.replayTo(Math.min(end, turn));
-        if (own && this.now > from) last = this.now - 1;
-      }
-      if (last !== undefined) return last;
-      end = start.state.instret;
-    }
-    return undefined;
-  }
-
-  private async replayTo(goal: number): Promise<void> {
-    while (this.now < goal) {
-      const stop = this.recording.slice(goal);
-      if (stop.kind === 'waiting') await stop.waiting.whenReady();
-      else if (stop.kind !== 'reached' && stop.kind !== 'interrupted') return;
-    }
   }
 
   async restart(): Promise<void> {
@@ -568,37 +513,8 @@ export class TimeMachine implements Debuggee {
   }
 
   private describe(checkpoint: Checkpoint): CheckpointInfo {
-    const { state } = checkpoint;
     const branch = this.branches.get(checkpoint.branch) ?? this.recording.branch;
-    return {
-      id: checkpoint.id,
-      parent: this.parentOf(checkpoint, branch)?.id,
-      name: checkpoint.name,
-      instret: state.instret,
-      branch: checkpoint.branch,
-      automatic: checkpoint.automatic,
-      hart: checkpoint.hart,
-      pc: checkpoint.pc,
-      consoleTail: lastLine(
-        branch.console.slice(Math.max(0, checkpoint.consoleLength - 200), checkpoint.consoleLength),
-      ),
-      sizeBytes: state.pages.freshFrames * 4096,
-      stopMicroseconds: checkpoint.stopMicroseconds,
-    };
-  }
-
-  /** The checkpoint before it on its branch's history; automatic ones are passed over for those taken by hand. */
-  private parentOf(checkpoint: Checkpoint, branch: Branch): Checkpoint | undefined {
-    let best: Checkpoint | undefined;
-    for (const other of this.recording.tree.all()) {
-      if (other === checkpoint || (other.automatic && !checkpoint.automatic)) continue;
-      const { instret } = other.state;
-      if (instret > checkpoint.state.instret || other.logIndex > checkpoint.logIndex) continue;
-      if (instret === checkpoint.state.instret && Number(other.id) > Number(checkpoint.id)) continue;
-      if (!branch.passes(other.branch, instret, other.logIndex)) continue;
-      if (!best || instret >= best.state.instret) best = other;
-    }
-    return best;
+    return describeCheckpoint(checkpoint, branch, this.recording.tree.all());
   }
 
   dispose(): void {
@@ -606,11 +522,4 @@ export class TimeMachine implements Debuggee {
     this.treeEmitter.dispose();
     this.timeEmitter.dispose();
   }
-}
-
-/** The last line with something on it, as text; control characters are dropped. */
-function lastLine(bytes: Uint8Array): string {
-  const text = String.fromCharCode(...bytes).replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '');
-  const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '');
-  return (lines.at(-1) ?? '').replace(/\p{Cc}/gu, '');
 }

@@ -62,10 +62,6 @@ export class ByteWriter {
     this.bytes(new Uint8Array(new Float64Array([value]).buffer));
   }
 
-  f32(value: number): void {
-    this.bytes(new Uint8Array(new Float32Array([value]).buffer));
-  }
-
   /** The bytes written so far; valid until the next write. */
   view(): Uint8Array {
     return this.buffer.subarray(0, this.length);

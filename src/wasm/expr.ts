@@ -448,18 +448,6 @@ export function i64(value: I64Like): I64 {
   });
 }
 
-export const f64 = (value: number): F64 =>
-  new F64((out) => {
-    out.byte(0x44);
-    out.f64(value);
-  });
-
-export const f32 = (value: number): F32 =>
-  new F32((out) => {
-    out.byte(0x43);
-    out.f32(value);
-  });
-
 /** An expression of the given value type, from a writer. */
 export function exprOf(type: ValueType, write: Write): Expr {
   switch (type) {

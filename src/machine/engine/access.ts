@@ -15,31 +15,16 @@ import {
   type I64,
   type ModuleBuilder,
 } from '../../wasm';
-import {
-  Exit,
-  FETCH_TLB_OFFSET,
-  FRAME_SLOT,
-  G,
-  H,
-  HART_TLB_BYTES,
-  SLOT_COUNT,
-  SLOT_FRAME,
-  TLB_BASE,
-  TLB_BYTES,
-  CONTEXT_BYTES,
-} from '../layout';
+import { Exit, G, H, TLB_BYTES } from '../layout';
 import { bit, cell32, cell64, MSTATUS, setCell32, setCell64 } from './cells';
-import { requestExit, slotAddress, slotOf, type MemoryFunctions } from './memory';
+import { requestExit, slotOf, type MemoryFunctions } from './memory';
 import { Access, type MmuFunctions } from './mmu';
+import { tlbIndex, type TlbFunctions } from './tlb';
 
 export interface AccessImports {
   /** Device access at G.mmioAddress; size in bytes; returns 0 where nothing answers. Value in G.mmioValue. */
   mmioRead: FunctionRef;
   mmioWrite: FunctionRef;
-  /** (slot): the slot's frame is being forgotten. */
-  slotEvicted: FunctionRef;
-  /** (slot base address, va of the page): puts breakpoint marks. */
-  markBreakpoints: FunctionRef;
 }
 
 export interface AccessFunctions {
@@ -49,16 +34,6 @@ export interface AccessFunctions {
   storeSlow: FunctionRef;
   /** (va, size) -> host address of writable RAM for an atomic, or 0 with a pending trap. */
   atomicHost: FunctionRef;
-  /** (va) -> base address of the page's decode slot, or 0 with a pending trap; fills the fetch TLB. */
-  fetchSlow: FunctionRef;
-  /** (va) -> host address of the byte at va for fetching, or 0 with a pending trap. */
-  fetchHost: FunctionRef;
-  /** Recomputes the current TLB bases from mode and mstatus. */
-  updateContext: FunctionRef;
-  /** All translations of the hart in the current block. */
-  flushTlb: FunctionRef;
-  /** (va): translations of one page. */
-  flushPage: FunctionRef;
 }
 
 /** Privilege of data accesses (MPRV, privileged spec 3.1.6.3). */
@@ -70,12 +45,11 @@ const effectivePrivilege = (f: FunctionBuilder): I32 => {
   return priv;
 };
 
-const tlbIndex = (va: I64): I32 => va.shrU(8n).toI32().and(0x3ff0);
-
 export function emitAccess(
   m: ModuleBuilder,
   memory: MemoryFunctions,
   mmu: MmuFunctions,
+  tlb: TlbFunctions,
   imports: AccessImports,
 ): AccessFunctions {
   const checkWatch = m.function('checkWatch', [I64T, I32T, I32T], undefined, (f) => {
@@ -153,40 +127,6 @@ export function emitAccess(
     f.return(pa);
   });
 
-  /** Remembers superpages, so that a single-page flush widens to them. */
-  const noteLarge = (f: FunctionBuilder, va: I64): void => {
-    f.if(
-      cell64(G.walkSize)
-        .gtU(4096n)
-        .and(cell64(G.walkSize).ltU(1n << 62n)),
-      () => {
-        f.call(noteLargeSlow, va);
-      },
-    );
-  };
-  const noteLargeSlow = m.function('noteLarge', [I64T], undefined, (f) => {
-    const va = f.param(0, I64T);
-    const mask = f.let(i64(0n).sub(cell64(G.walkSize)));
-    f.if(
-      cell32(H.largeValid),
-      () => {
-        // Widen until old and new region agree.
-        f.set(mask, mask.and(cell64(H.largeMask)));
-        f.while(
-          () => va.xor(cell64(H.largeBase)).and(mask).ne(0n),
-          () => {
-            f.set(mask, mask.shl(1n));
-          },
-        );
-      },
-      () => {
-        setCell32(f, H.largeValid, 1);
-      },
-    );
-    setCell64(f, H.largeMask, mask);
-    setCell64(f, H.largeBase, va.and(mask));
-  });
-
   const fillRead = m.function('fillRead', [I64T, I64T, I32T], undefined, (f) => {
     const va = f.param(0, I64T);
     const pa = f.param(1, I64T);
@@ -199,7 +139,7 @@ export function emitAccess(
     f.if(f.callI32(mmu.pmpUniform, pa.and(-4096n)).eqz(), () => {
       f.return();
     });
-    noteLarge(f, va);
+    tlb.noteLarge(f, va);
     const entry = f.let(cell32(H.dataTlb).add(tlbIndex(va)));
     const page = f.let(f.callI32(memory.pageOf, pa));
     f.if(page.ne(-1), () => {
@@ -279,7 +219,7 @@ export function emitAccess(
     f.if(f.callI32(mmu.pmpUniform, pa.and(-4096n)).eqz(), () => {
       f.return();
     });
-    noteLarge(f, va);
+    tlb.noteLarge(f, va);
     const entry = f.let(cell32(H.dataTlb).add(TLB_BYTES).add(tlbIndex(va)));
     f.store64(entry, va.and(-4096n));
     f.store32(entry, frame.shl(12).sub(va.and(-4096n).toI32()), 8);
@@ -371,140 +311,5 @@ export function emitAccess(
     f.return(frame.shl(12).add(offset));
   });
 
-  const flushFetchOfAllHarts = m.function('flushFetch', [], undefined, (f) => {
-    const hart = f.let(cell32(G.hartCount));
-    f.while(
-      () => hart.ne(0),
-      () => {
-        f.set(hart, hart.sub(1));
-        f.memoryFill(
-          hart.mul(HART_TLB_BYTES).add(TLB_BASE + FETCH_TLB_OFFSET),
-          0xff,
-          HART_TLB_BYTES - FETCH_TLB_OFFSET,
-        );
-      },
-    );
-  });
-
-  /** (frame, RAM page or -1) -> decode slot number for it, made if need be. */
-  const slotFor = m.function('slotFor', [I32T, I32T], I32T, (f) => {
-    const frame = f.param(0, I32T);
-    const page = f.param(1, I32T);
-    const slot = f.let(slotOf(frame));
-    f.if(slot.ne(0), () => {
-      f.return(slot);
-    });
-    // Slots are reused in turn; slot 0 is the one for page-crossing and stepped-over instructions.
-    f.set(slot, cell32(G.nextSlot));
-    setCell32(f, G.nextSlot, slot.eq(SLOT_COUNT - 1).select(1, slot.add(1)));
-    const previous = f.let(slot.shl(2).load32(SLOT_FRAME));
-    f.if(previous.ne(0), () => {
-      f.call(imports.slotEvicted, slot);
-      f.store32(previous.shl(2), 0, FRAME_SLOT);
-      f.call(flushFetchOfAllHarts);
-    });
-    f.store32(slot.shl(2), frame, SLOT_FRAME);
-    f.store32(frame.shl(2), slot, FRAME_SLOT);
-    f.memoryFill(slotAddress(slot), 0, 2048 * 8);
-    f.if(page.ne(-1), () => {
-      f.call(memory.dropWriters, page);
-    });
-    f.return(slot);
-  });
-
-  const fetchSlow = m.function('fetchSlow', [I64T], I32T, (f) => {
-    const va = f.param(0, I64T);
-    const priv = f.let(cell32(H.priv));
-    const pa = f.let(f.callI64(mmu.walk, va, Access.fetch, priv, 0, 0));
-    f.if(cell32(G.trapPending), () => {
-      f.return(0);
-    });
-    const frame = f.let(f.callI32(memory.frameOf, pa));
-    f.if(frame.eqz().or(f.callI32(mmu.pmpAllows, pa, 2, Access.fetch, priv).eqz()), () => {
-      f.call(mmu.raise, 1, va);
-      f.return(0);
-    });
-    const page = f.let(f.callI32(memory.pageOf, pa));
-    const slot = f.let(f.callI32(slotFor, frame, page));
-    const base = f.let(slotAddress(slot));
-    f.if(cell32(G.breakpoints), () => {
-      f.call(imports.markBreakpoints, base, va.and(-4096n));
-    });
-    f.if(f.callI32(mmu.pmpUniform, pa.and(-4096n)).eqz(), () => {
-      f.return(base);
-    });
-    noteLarge(f, va);
-    const entry = f.let(cell32(H.fetchTlb).add(tlbIndex(va)));
-    f.if(page.ne(-1), () => {
-      f.call(memory.noteReader, page, entry);
-    });
-    f.store64(entry, va.and(-4096n));
-    f.store32(entry, base, 8);
-    f.store32(entry, page, 12);
-    f.return(base);
-  });
-
-  const fetchHost = m.function('fetchHost', [I64T], I32T, (f) => {
-    const va = f.param(0, I64T);
-    const priv = f.let(cell32(H.priv));
-    const pa = f.let(f.callI64(mmu.walk, va, Access.fetch, priv, 0, 0));
-    f.if(cell32(G.trapPending), () => {
-      f.return(0);
-    });
-    const frame = f.let(f.callI32(memory.frameOf, pa));
-    f.if(frame.eqz().or(f.callI32(mmu.pmpAllows, pa, 2, Access.fetch, priv).eqz()), () => {
-      f.call(mmu.raise, 1, va);
-      f.return(0);
-    });
-    f.return(frame.shl(12).add(pa.toI32().and(4095)));
-  });
-
-  const updateContext = m.function('updateContext', [], undefined, (f) => {
-    const tlbs = f.let(cell64(H.hartid).toI32().mul(HART_TLB_BYTES).add(TLB_BASE));
-    const priv = f.let(cell32(H.priv));
-    const status = f.let(cell64(H.mstatus));
-    // Fetch contexts: U 0, S 1, M 2. Data contexts: U 0, S 1, S+SUM 2, M 3, M+MPRV 4.
-    setCell32(f, H.fetchTlb, tlbs.add(priv.eq(3).select(2, priv).mul(TLB_BYTES)).add(FETCH_TLB_OFFSET));
-    const context = f.let(priv);
-    f.if(priv.eq(1).and(bit(status, MSTATUS.SUM)), () => {
-      f.set(context, 2);
-    });
-    f.if(
-      priv
-        .eq(3)
-        .and(bit(status, MSTATUS.MPRV))
-        .and(bit(status.and(MSTATUS.MPP).xor(MSTATUS.MPP), MSTATUS.MPP)),
-      () => {
-        f.set(context, 4);
-        f.memoryFill(tlbs.add(4 * CONTEXT_BYTES), 0xff, CONTEXT_BYTES);
-      },
-    );
-    setCell32(f, H.dataTlb, tlbs.add(context.mul(CONTEXT_BYTES)));
-  });
-
-  const flushTlb = m.function('flushTlb', [], undefined, (f) => {
-    const tlbs = cell64(H.hartid).toI32().mul(HART_TLB_BYTES).add(TLB_BASE);
-    f.memoryFill(tlbs, 0xff, HART_TLB_BYTES);
-    setCell32(f, H.largeValid, 0);
-  });
-
-  const flushPage = m.function('flushPage', [I64T], undefined, (f) => {
-    const va = f.param(0, I64T);
-    f.if(
-      cell32(H.largeValid)
-        .ne(0)
-        .and(va.xor(cell64(H.largeBase)).and(cell64(H.largeMask)).eqz()),
-      () => {
-        f.call(flushTlb);
-        f.return();
-      },
-    );
-    const tlbs = f.let(cell64(H.hartid).toI32().mul(HART_TLB_BYTES).add(TLB_BASE));
-    const index = f.let(tlbIndex(va));
-    for (let table = 0; table < HART_TLB_BYTES / TLB_BYTES; table++) {
-      f.store64(tlbs.add(index), -1n, table * TLB_BYTES);
-    }
-  });
-
-  return { loadSlow, storeSlow, atomicHost, fetchSlow, fetchHost, updateContext, flushTlb, flushPage };
+  return { loadSlow, storeSlow, atomicHost };
 }

@@ -3,16 +3,28 @@
  * atomics, floating point state. An engine says where operands come from and how a path ends.
  */
 import type { FloatFunction, SemanticsContext, SystemOperation } from '../../isa/types';
-import { i32, I32, i64, I64, type FunctionBuilder, type FunctionRef, type I64Like } from '../../wasm';
+import {
+  i32,
+  type I32,
+  i64,
+  type I64,
+  type FunctionBuilder,
+  type FunctionRef,
+  type I64Like,
+} from '../../wasm';
 import { Exit, G, H, TLB_BYTES } from '../layout';
 import type { AccessFunctions } from './access';
 import { bit, cell32, cell64, MENVCFG, MSTATUS, setCell32, setCell64 } from './cells';
 import { CsrOperation, type CsrFunctions } from './csr';
+import type { FetchFunctions } from './fetch';
 import type { MmuFunctions } from './mmu';
+import type { TlbFunctions } from './tlb';
 import type { TrapFunctions } from './traps';
 
 export interface EngineFunctions {
   readonly access: AccessFunctions;
+  readonly fetch: FetchFunctions;
+  readonly tlb: TlbFunctions;
   readonly csr: CsrFunctions;
   readonly traps: TrapFunctions;
   readonly mmu: MmuFunctions;
@@ -303,10 +315,10 @@ export abstract class EngineContext implements SemanticsContext {
         f.if(
           this.rs1IsZero(),
           () => {
-            f.call(this.e.access.flushTlb);
+            f.call(this.e.tlb.flushTlb);
           },
           () => {
-            f.call(this.e.access.flushPage, this.rs1());
+            f.call(this.e.tlb.flushPage, this.rs1());
           },
         );
         this.end(Outcome.leave);

@@ -16,9 +16,9 @@ import {
   type ModuleBuilder,
 } from '../../wasm';
 import { CSR_MAP, Exit, G, H } from '../layout';
-import type { AccessFunctions } from './access';
 import { bit, cell32, cell64, MENVCFG, MSTATUS, setCell32, setCell64 } from './cells';
 import { icountNow, requestExit } from './memory';
+import type { TlbFunctions } from './tlb';
 
 /** Address of each stored CSR's cell (in the current hart's block), by name. */
 export const csrCells: ReadonlyMap<string, number> = new Map(
@@ -68,7 +68,7 @@ export interface CsrFunctions {
 
 export function emitCsr(
   m: ModuleBuilder,
-  access: AccessFunctions,
+  tlb: TlbFunctions,
   imports: { pmpWrite: FunctionRef },
 ): CsrFunctions {
   const ticks = m.function('ticks', [], I64T, (f) => {
@@ -201,9 +201,9 @@ export function emitCsr(
     const fresh = f.let(old.and(mask.not()).or(f.param(0, I64T).and(mask)));
     setCell64(f, H.mstatus, fresh);
     f.if(bit(old.xor(fresh), MSTATUS.MXR), () => {
-      f.call(access.flushTlb);
+      f.call(tlb.flushTlb);
     });
-    f.call(access.updateContext);
+    f.call(tlb.updateContext);
   });
 
   const writeSpecial = (f: FunctionBuilder, row: CsrRow, value: I64): void => {
@@ -286,7 +286,7 @@ export function emitCsr(
         const fresh = f.let(value.and(mask));
         setCell64(f, H.menvcfg, fresh);
         f.if(bit(old.xor(fresh), MENVCFG.ADUE | MENVCFG.PBMTE), () => {
-          f.call(access.flushTlb);
+          f.call(tlb.flushTlb);
         });
         return f.if(bit(old.xor(fresh), MENVCFG.STCE), () => {
           attention(f);
@@ -302,7 +302,7 @@ export function emitCsr(
         return f.if(mode.eqz().or(mode.sub(8).ltU(3)), () => {
           f.if(cell64(H.satp).ne(value), () => {
             setCell64(f, H.satp, value);
-            f.call(access.flushTlb);
+            f.call(tlb.flushTlb);
           });
         });
       }
@@ -312,7 +312,7 @@ export function emitCsr(
     if (name.startsWith('pmp')) {
       setCell64(f, G.scratch + 8, value);
       f.call(imports.pmpWrite, row.number);
-      f.call(access.flushTlb);
+      f.call(tlb.flushTlb);
     }
     // The rest is read-only by number, or ignores writes.
   };

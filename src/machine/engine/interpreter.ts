@@ -315,7 +315,7 @@ function emitRun(
               });
               // The attempt to fetch counts only if it traps; where it stands is needed for both.
               setCell32(f, G.budget, budget.sub(1));
-              f.set(slot, f.callI32(e.access.fetchSlow, target));
+              f.set(slot, f.callI32(e.fetch.fetchSlow, target));
               f.if(cell32(G.trapPending), () => {
                 setCell64(f, H.pc, target);
                 f.call(e.traps.takeTrap);
@@ -390,7 +390,7 @@ function emitDispatch(
   own[Op.crossing] = () => {
     s.spill();
     f.scope(() => {
-      const second = f.let(f.callI32(e.access.fetchHost, s.pageVa.add(4096n)));
+      const second = f.let(f.callI32(e.fetch.fetchHost, s.pageVa.add(4096n)));
       f.brIf(s.trapped, cell32(G.trapPending));
       f.set(record, f.callI32(imports.decodeCrossing, record, slot, second));
     });

@@ -4,11 +4,13 @@ import { FRAMES_BASE, H } from '../layout';
 import { emitAccess } from './access';
 import type { EngineFunctions } from './context';
 import { emitCsr } from './csr';
+import { emitFetch } from './fetch';
 import { emitHash } from './hash';
 import { emitInterpreter } from './interpreter';
 import { emitMemory } from './memory';
 import { emitMmu } from './mmu';
 import { emitSoftFloat } from './softfloat';
+import { emitTlb } from './tlb';
 import { emitTraps } from './traps';
 
 /** What the engine calls. Addresses are byte addresses of the linear memory. */
@@ -76,12 +78,16 @@ export function buildEngine(): EngineModule {
   };
   const memory = emitMemory(m, imports.moreFrames);
   const mmu = emitMmu(m, memory);
-  const access = emitAccess(m, memory, mmu, imports);
-  const csr = emitCsr(m, access, imports);
-  const traps = emitTraps(m, access);
+  const tlb = emitTlb(m);
+  const access = emitAccess(m, memory, mmu, tlb, imports);
+  const fetch = emitFetch(m, memory, mmu, tlb, imports);
+  const csr = emitCsr(m, tlb, imports);
+  const traps = emitTraps(m, tlb);
   const float = emitSoftFloat(m, { flagsAddress: H.fflags });
   const functions: EngineFunctions = {
     access,
+    fetch,
+    tlb,
     csr,
     traps,
     mmu,
@@ -92,9 +98,9 @@ export function buildEngine(): EngineModule {
   const hash = emitHash(m);
   const exported = {
     run,
-    updateContext: access.updateContext,
-    flushTlb: access.flushTlb,
-    flushPage: access.flushPage,
+    updateContext: tlb.updateContext,
+    flushTlb: tlb.flushTlb,
+    flushPage: tlb.flushPage,
     walk: mmu.walk,
     frameOf: memory.frameOf,
     writableFrame: memory.writableFrame,

@@ -8,10 +8,10 @@ import {
   type ModuleBuilder,
 } from '../../wasm';
 import { Exit, G, H } from '../layout';
-import type { AccessFunctions } from './access';
 import { bit, cell32, cell64, MSTATUS, setCell32, setCell64 } from './cells';
 import { csrCell } from './csr';
 import { icountNow } from './memory';
+import type { TlbFunctions } from './tlb';
 
 export interface TrapFunctions {
   /**
@@ -25,12 +25,14 @@ export interface TrapFunctions {
   trapReturn: FunctionRef;
 }
 
-export function emitTraps(m: ModuleBuilder, access: AccessFunctions): TrapFunctions {
+export function emitTraps(m: ModuleBuilder, tlb: TlbFunctions): TrapFunctions {
   /** (cause with interrupt bit split off, is it an interrupt): enters the handler; G.trapTval is the tval. */
   const enter = m.function('enterTrap', [I32T, I32T], undefined, (f) => {
     const cause = f.param(0, I32T);
     const interrupt = f.param(1, I32T);
     const priv = f.let(cell32(H.priv));
+    // A reservation does not outlive a change of context, as on QEMU: a handler's LR/SC must not pair with another's.
+    setCell32(f, H.reservationValid, 0);
     const status = f.let(cell64(H.mstatus));
     const delegation = interrupt.select64(cell64(H.mideleg), cell64(csrCell('medeleg')));
     const code = f.let(cause.toI64U().or(interrupt.select64(1n << 63n, 0n)));
@@ -70,7 +72,7 @@ export function emitTraps(m: ModuleBuilder, access: AccessFunctions): TrapFuncti
     );
     const offset = interrupt.ne(0).and(bit(vector, 1n)).select64(cause.shl(2).toI64U(), 0n);
     setCell64(f, H.pc, vector.and(-4n).add(offset));
-    f.call(access.updateContext);
+    f.call(tlb.updateContext);
   });
 
   const stops = (f: FunctionBuilder, set: I64, cause: I32, undo: () => void): void => {
@@ -175,7 +177,8 @@ export function emitTraps(m: ModuleBuilder, access: AccessFunctions): TrapFuncti
     });
     setCell64(f, H.mstatus, fresh);
     setCell32(f, H.priv, target);
-    f.call(access.updateContext);
+    setCell32(f, H.reservationValid, 0);
+    f.call(tlb.updateContext);
     f.return(0);
   });
 
