@@ -3,7 +3,7 @@
  * used: an expression used twice is computed twice. To compute once, bind it: `const t = f.let(expr)`.
  * Arithmetic is that of the WebAssembly core specification, chapter 4.3 (wrapping, shift counts modulo the width).
  */
-import type { ByteWriter } from './bytes';
+import { binary, load, selection, unary, type Write } from './writers';
 
 export type ValueType = 0x7f | 0x7e | 0x7d | 0x7c;
 export const I32T = 0x7f;
@@ -11,34 +11,10 @@ export const I64T = 0x7e;
 export const F32T = 0x7d;
 export const F64T = 0x7c;
 
-type Write = (out: ByteWriter) => void;
-
 /** A 32-bit operand: an expression, or a number that becomes i32.const. */
 export type I32Like = I32 | number;
 /** A 64-bit operand: an expression, or a bigint (or safe integer) that becomes i64.const. */
 export type I64Like = I64 | bigint | number;
-
-const unary =
-  (a: { write: Write }, opcode: number): Write =>
-  (out) => {
-    a.write(out);
-    out.byte(opcode);
-  };
-const binary =
-  (a: { write: Write }, b: { write: Write }, opcode: number): Write =>
-  (out) => {
-    a.write(out);
-    b.write(out);
-    out.byte(opcode);
-  };
-const load =
-  (address: I32, opcode: number, offset: number): Write =>
-  (out) => {
-    address.write(out);
-    out.byte(opcode);
-    out.byte(0); // alignment hint: none promised, guest addresses are arbitrary
-    out.uleb(offset);
-  };
 
 export class I32 {
   readonly type = I32T;
@@ -420,15 +396,6 @@ export class F64 {
 
 export type Expr = I32 | I64 | F32 | F64;
 
-const selection =
-  (a: Expr, b: Expr, condition: I32): Write =>
-  (out) => {
-    a.write(out);
-    b.write(out);
-    condition.write(out);
-    out.byte(0x1b);
-  };
-
 /** Lifts a number to i32.const; an expression is returned as it is. */
 export function i32(value: I32Like): I32 {
   if (typeof value !== 'number') return value;
@@ -447,6 +414,12 @@ export function i64(value: I64Like): I64 {
     out.sleb64(constant);
   });
 }
+
+export const f64 = (value: number): F64 =>
+  new F64((out) => {
+    out.byte(0x44);
+    out.f64(value);
+  });
 
 /** An expression of the given value type, from a writer. */
 export function exprOf(type: ValueType, write: Write): Expr {
