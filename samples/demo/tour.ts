@@ -248,7 +248,10 @@ class Tour {
       'setBreakpoints',
       args,
     );
-    expect(body.breakpoints.every(({ verified }) => verified), 'a verified breakpoint');
+    expect(
+      body.breakpoints.every(({ verified }) => verified),
+      'a verified breakpoint',
+    );
   }
 
   /** 1-based; 0 when no line has this text. */
