@@ -12,7 +12,6 @@ import { Board } from './board';
 import { CodeCache } from './code';
 import { DEFAULT_QUANTUM, INSTRUCTIONS_PER_TICK, MAX_SLICE, type MachineConfig } from './config';
 import type { DiskContents, Section } from './device';
-import { MENVCFG } from './engine/cells';
 import { instantiateEngine } from './engine/engine';
 import type { EngineExports } from './engine/module';
 import { Sbi } from './firmware/sbi';
@@ -34,6 +33,7 @@ import { Looks } from './looks';
 import { writePmp } from './pmp';
 import type { Finished, MachineStop } from './stop';
 import { StopPoints } from './stop-points';
+import { driveTimers } from './timers';
 
 /** All of a machine's state at one instant; frozen (I3). Owned by a checkpoint, which must release it. */
 export interface MachineState {
@@ -47,9 +47,6 @@ export interface MachineState {
   readonly pages: PageTable;
   readonly disks: readonly DiskContents[];
 }
-
-const MTIP = 7;
-const STIP = 5;
 
 export class Machine {
   readonly harts: Harts;
@@ -344,24 +341,9 @@ export class Machine {
     if (outcome !== undefined) this.finished = { kind: 'finished', reason: 'htif', exitCode: outcome };
   }
 
-  // --- timers
-
   private updateTimers(): void {
     this.deadlinesDirty = false;
-    const now = this.ticks();
-    let next = this.board.nextDeadline();
-    const compare = (hart: number, line: number, value: bigint, enabled: boolean): void => {
-      const due = enabled && value <= BigInt(now);
-      this.harts.setLine(hart, line, due);
-      if (!enabled || due || value > BigInt(Number.MAX_SAFE_INTEGER)) return;
-      next = Math.min(next, Number(value) * INSTRUCTIONS_PER_TICK);
-    };
-    for (let hart = 0; hart < this.harts.count; hart++) {
-      compare(hart, MTIP, this.board.timecmp(hart), true);
-      const sstc = (this.harts.get64(hart, H.menvcfg) & MENVCFG.STCE) !== 0n;
-      compare(hart, STIP, this.harts.get64(hart, H.stimecmp), sstc);
-    }
-    this.nextDeadline = next;
+    this.nextDeadline = driveTimers(this.harts, this.board, this.ticks());
   }
 
   private ticksToDeadline(): number | undefined {

@@ -2,13 +2,12 @@
  * Searching backwards: replay from the checkpoint before, remember the last accepted hit before the present, go there.
  * Without one, the stretch before that checkpoint is searched, and so on to the beginning of the recording.
  */
-import type { Recording, SliceResult } from './recording';
+import type { ArmedPoints } from './armed-points';
+import type { Recording } from './recording';
 import type { Hit, MoveOptions, Stop } from './api';
 
 export interface SearchHooks {
-  arm(): void;
-  disarm(): void;
-  hitOf(stop: SliceResult): Hit | undefined;
+  readonly points: ArmedPoints;
   accept(hit: Hit): boolean;
   breathe(): Promise<void>;
   goTo(instant: number): Promise<Stop>;
@@ -34,21 +33,21 @@ export class ReverseSearch {
       if (found === 'cancelled') return this.giveUp(present);
       if (found && 'message' in found) return { kind: 'diverged', message: found.message };
       if (found) {
-        this.hooks.disarm();
+        this.hooks.points.disarm();
         await this.hooks.goTo(found.instant);
         return found.hit;
       }
       end = start.state.instret;
       options.onProgress?.(1 - end / present, 'searching backwards');
     }
-    this.hooks.disarm();
+    this.hooks.points.disarm();
     await this.hooks.goTo(0);
     return { kind: 'beginning' };
   }
 
   /** A cancelled search leaves the guest where it was. */
   private async giveUp(present: number): Promise<Stop> {
-    this.hooks.disarm();
+    this.hooks.points.disarm();
     await this.hooks.goTo(present);
     return { kind: 'paused' };
   }
@@ -63,13 +62,13 @@ export class ReverseSearch {
     const { recording, hooks } = this;
     const { machine } = recording;
     recording.rewind(recording.tree.get(startId));
-    hooks.arm();
+    hooks.points.arm(options.temporary ?? []);
     machine.stops.setSkipAt(-1);
     let found: Found | undefined;
     while (recording.now < end) {
       if (options.cancel?.cancelled) return 'cancelled';
       const stop = recording.slice(end);
-      const hit = hooks.hitOf(stop);
+      const hit = hooks.points.hitOf(stop);
       if (hit) {
         // Backwards, an access is undone: the stop is before the instruction that made it.
         const instant = hit.kind === 'watchpoint' ? recording.now - 1 : recording.now;

@@ -7,24 +7,22 @@ import type { Instret, PhysAddr } from '../base/brand';
 import { invariant, userError } from '../base/errors';
 import { Emitter } from '../base/events';
 import type { Checkpoint } from '../checkpoint/tree';
-import { csrByNumber } from '../isa/csr';
 import type { MachineConfig } from '../machine/config';
-import { MAX_WATCHES } from '../machine/stop-points';
+import { ArmedPoints } from './armed-points';
 import type {
   CheckpointInfo,
   ConsoleOutput,
   Debuggee,
   HartView,
-  Hit,
   HostClock,
   MoveOptions,
   Pokes,
   Stop,
   StopPoints,
-  WatchRange,
 } from './api';
 import { describeCheckpoint } from './checkpoint-info';
-import { hartView, physicalParts } from './hart-view';
+import { hartView } from './hart-view';
+import { pokesOf } from './pokes';
 import { lastAttemptOf } from './hart-walk';
 import type { Branch, Input } from './log';
 import { Recording, type SliceResult } from './recording';
@@ -49,13 +47,10 @@ const DEFAULT_BUDGET = 1.5 * 2 ** 30;
 const YIELD_EVERY = 10;
 const TICKS_PER_MS = 10_000;
 
-const NO_POINTS: StopPoints = { breakpoints: [], watchpoints: [], exceptions: [], interrupts: [] };
-
 export class TimeMachine implements Debuggee {
   private readonly recording: Recording;
   private readonly branches = new Map<number, Branch>();
-  private points: StopPoints = NO_POINTS;
-  private temporary: readonly bigint[] = [];
+  private readonly armed: ArmedPoints;
   private moving = false;
   private pendingInput: Uint8Array[] = [];
   private wake: (() => void) | undefined;
@@ -69,6 +64,7 @@ export class TimeMachine implements Debuggee {
   readonly onCheckpointsChanged = this.treeEmitter.event;
   readonly onTime = this.timeEmitter.event;
   readonly begin = 0 as Instret;
+  readonly poke: Pokes;
 
   constructor(
     readonly config: MachineConfig,
@@ -78,6 +74,10 @@ export class TimeMachine implements Debuggee {
       now: () => options.clock.now(),
       memoryBudgetBytes: options.memoryBudgetBytes ?? DEFAULT_BUDGET,
       ...(options.onFirstOutput ? { onFirstOutput: options.onFirstOutput } : {}),
+    });
+    this.armed = new ArmedPoints(this.recording.machine.stops);
+    this.poke = pokesOf(this.recording, (input) => {
+      this.change(input);
     });
     this.noteBranch();
   }
@@ -118,36 +118,6 @@ export class TimeMachine implements Debuggee {
 
   // --- changes by the debugger (I7)
 
-  readonly poke: Pokes = {
-    setPc: (hart, value) => {
-      this.change({ kind: 'pc', hart, value: value & ~1n });
-    },
-    setX: (hart, index, value) => {
-      this.change({ kind: 'x', hart, index, value: BigInt.asUintN(64, value) });
-    },
-    setF: (hart, index, bits) => {
-      this.change({ kind: 'f', hart, index, value: BigInt.asUintN(64, bits) });
-    },
-    setCsr: (hart, number, value) => {
-      const row = csrByNumber(number);
-      if (!row) throw userError('CSR_UNKNOWN', `This machine has no CSR 0x${number.toString(16)}.`);
-      if (number >> 10 === 3 || row.behaviour.kind === 'constant') {
-        throw userError('CSR_READ_ONLY', `${row.name} cannot be written.`);
-      }
-      this.change({ kind: 'csr', hart, number, value: BigInt.asUintN(64, value) });
-    },
-    writeMemory: (hart, address, bytes) => {
-      const parts = physicalParts(this.recording, hart, address, bytes);
-      for (const part of parts ?? []) this.change({ kind: 'memory', ...part });
-      return parts !== undefined;
-    },
-    writePhysical: (address, bytes) => {
-      if (!this.recording.machine.memory.contains(Number(address), bytes.length)) return false;
-      this.change({ kind: 'memory', address, bytes: bytes.slice() });
-      return true;
-    },
-  };
-
   private change(input: Input): void {
     this.recording.input(input);
     this.noteBranch();
@@ -176,47 +146,8 @@ export class TimeMachine implements Debuggee {
   // --- stop points
 
   setStopPoints(points: StopPoints): void {
-    if (points.watchpoints.length > MAX_WATCHES) {
-      throw userError('TOO_MANY_WATCHPOINTS', `At most ${MAX_WATCHES} data breakpoints: remove one.`);
-    }
-    this.points = points;
-    if (this.moving) this.arm(points, this.temporary);
-  }
-
-  private arm(points: StopPoints, temporary: readonly bigint[]): void {
-    this.temporary = temporary;
-    const { machine } = this.recording;
-    machine.stops.setBreakpoints([...points.breakpoints, ...temporary]);
-    machine.stops.setTraps(points.exceptions, points.interrupts);
-    machine.stops.setWatches(
-      points.watchpoints.map((range) => ({
-        first: range.address,
-        last: range.address + BigInt(Math.max(1, range.length) - 1),
-        read: range.access !== 'write',
-        write: range.access !== 'read',
-      })),
-    );
-  }
-
-  private disarm(): void {
-    this.arm(NO_POINTS, []);
-  }
-
-  /** The hit that a machine stop is, if it is one. */
-  private hitOf(stop: SliceResult): Hit | undefined {
-    switch (stop.kind) {
-      case 'breakpoint':
-      case 'trap':
-        return stop;
-      case 'watchpoint': {
-        const range: WatchRange | undefined = this.points.watchpoints[stop.index];
-        if (!range) return undefined;
-        const { hart, pc, address, sizeBytes, write } = stop;
-        return { kind: 'watchpoint', hart, pc, address, sizeBytes, write, range };
-      }
-      default:
-        return undefined;
-    }
+    this.armed.choose(points);
+    if (this.moving) this.armed.arm();
   }
 
   // --- moving
@@ -232,7 +163,7 @@ export class TimeMachine implements Debuggee {
     } finally {
       this.moving = false;
       this.recording.machine.stops.setSkipAt(-1);
-      this.disarm();
+      this.armed.disarm();
       this.flushConsole(options?.jumps ?? false);
       for (const bytes of this.pendingInput.splice(0)) this.change({ kind: 'console', bytes });
       this.noteBranch();
@@ -270,14 +201,14 @@ export class TimeMachine implements Debuggee {
     const { machine } = recording;
     const origin = this.now;
     if (stops) {
-      this.arm(this.points, options.temporary ?? []);
+      this.armed.arm(options.temporary ?? []);
       machine.stops.setSkipAt(this.now);
     }
     for (;;) {
       if (options.cancel?.cancelled) return { kind: 'paused' };
       this.takeInput();
       const stop = recording.slice(goal);
-      const hit = this.hitOf(stop);
+      const hit = this.armed.hitOf(stop);
       if (hit) {
         this.hitHart = hit.hart;
         if (!options.accept || options.accept(hit)) return hit;
@@ -409,13 +340,7 @@ export class TimeMachine implements Debuggee {
     return this.move(
       async () => {
         const search = new ReverseSearch(this.recording, {
-          arm: () => {
-            this.arm(this.points, options.temporary ?? []);
-          },
-          disarm: () => {
-            this.disarm();
-          },
-          hitOf: (stop) => this.hitOf(stop),
+          points: this.armed,
           accept: (hit) => {
             this.hitHart = hit.hart;
             return options.accept?.(hit) ?? true;
