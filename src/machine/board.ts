@@ -4,16 +4,16 @@
  * instant, and the order of saved sections.
  */
 import type { Instret } from '../base/brand';
-import { invariant } from '../base/errors';
+import { defined, invariant } from '../base/errors';
 import type { MachineConfig } from './config';
-import type { Device, DeviceContext, DiskPort, Waiting } from './device';
+import type { Device, DeviceContext, DiskPort, Section, Waiting } from './device';
 import { Clint } from './devices/clint';
 import { Finisher } from './devices/finisher';
 import { Plic } from './devices/plic';
 import { Rtc, RTC_IRQ } from './devices/rtc';
 import { Uart, UART_IRQ } from './devices/uart';
 import { createVirtioBlk } from './devices/virtio/blk';
-import { createVirtioConsole } from './devices/virtio/console';
+import { createVirtioConsole, type VirtioConsole } from './devices/virtio/console';
 import { VirtioMmio } from './devices/virtio/mmio';
 import { createVirtioRng } from './devices/virtio/rng';
 import { placeVirtio, VIRTIO_SLOTS, virtioSlotIrq } from './devices/virtio/slots';
@@ -33,6 +33,7 @@ export interface BoardHost {
   onConsole(byte: number): void;
 }
 
+const CONSOLE_SECTION = 'console';
 const MSIP = 3;
 const SEIP = 9;
 const MEIP = 11;
@@ -43,6 +44,9 @@ export class Board {
   private readonly clint: Clint;
   private readonly uart: Uart;
   private readonly virtio: readonly VirtioMmio[];
+  private virtioConsole: VirtioMmio<VirtioConsole> | undefined;
+  /** The console that the guest wrote to last is the one that is typed at. Guest state: it decides where input goes. */
+  private consoleInUse: 'uart' | 'virtio' = 'uart';
 
   constructor(
     private readonly config: MachineConfig,
@@ -92,6 +96,7 @@ export class Board {
       context(RTC_IRQ),
     );
     this.uart = new Uart({}, context(UART_IRQ), (byte) => {
+      this.consoleInUse = 'uart';
       host.onConsole(byte);
     });
     this.virtio = this.makeVirtio(context);
@@ -124,9 +129,12 @@ export class Board {
         return createVirtioRng({ slot, legacy, ...seed }, own);
       }
       if (extra === 'console') {
-        return createVirtioConsole({ slot, legacy }, own, (byte) => {
+        const device = createVirtioConsole({ slot, legacy }, own, (byte) => {
+          this.consoleInUse = 'virtio';
           host.onConsole(byte);
         });
+        this.virtioConsole = device;
+        return device;
       }
       return new VirtioMmio({ slot, legacy }, own);
     });
@@ -151,6 +159,30 @@ export class Board {
     return Math.min(...this.devices.map((device) => device.deadline()));
   }
 
+  // --- saving
+
+  save(): Section[] {
+    return [
+      ...this.devices.map((device) => device.save()),
+      { name: CONSOLE_SECTION, version: 1, data: this.consoleInUse },
+    ];
+  }
+
+  /** By name, never by position. Sections of devices that this board has not are ignored. */
+  restore(sections: readonly Section[]): void {
+    const named = new Map(sections.map((section) => [section.name, section]));
+    for (const device of this.devices) {
+      device.restore(defined(named.get(device.name), `state of ${device.name} was saved`));
+    }
+    this.consoleInUse = named.get(CONSOLE_SECTION)?.data === 'virtio' ? 'virtio' : 'uart';
+  }
+
+  /** System reset. */
+  reset(): void {
+    for (const device of this.devices) device.reset();
+    this.consoleInUse = 'uart';
+  }
+
   /** Requests in flight are forgotten: a restored state brings its own. */
   cancelDisks(): void {
     for (const device of this.virtio) device.reset();
@@ -160,12 +192,8 @@ export class Board {
 
   /** Input from outside, at this instant. */
   consoleInput(bytes: Uint8Array): void {
-    this.uart.receive(bytes);
-  }
-
-  /** True when a byte given now would be taken at once. */
-  get consoleReady(): boolean {
-    return this.uart.canReceive;
+    const virtio = this.consoleInUse === 'virtio' ? this.virtioConsole?.device : undefined;
+    (virtio ?? this.uart).receive(bytes);
   }
 
   /** A byte for firmware that reads the console by polling. */

@@ -186,7 +186,7 @@ export class Machine {
 
   private systemReset(): void {
     this.resetWanted = false;
-    for (const device of this.board.devices) device.reset();
+    this.board.reset();
     this.memory.clear();
     this.powerOn();
     this.flushAllTlbs();
@@ -246,18 +246,19 @@ export class Machine {
     for (let slices = 0; ;) {
       if (this.resetWanted) this.systemReset();
       if (this.finished) return this.finished;
-      if (this.interrupted) {
-        this.interrupted = false;
-        return { kind: 'interrupted' };
-      }
       if (this.deadlinesDirty || this.virtualNow() >= this.nextDeadline) {
         const waiting = this.board.serviceDeadlines(this.virtualNow());
         this.updateTimers();
         if (waiting) return { kind: 'waiting', waiting };
         if (this.finishedState || this.resetWanted) continue;
       }
+      const runnable = this.harts.pick();
+      if (this.interrupted) {
+        this.interrupted = false;
+        return { kind: 'interrupted' };
+      }
       if (this.count >= until) return { kind: 'reached' };
-      if (!this.harts.pick()) return { kind: 'idle', skipTicks: this.ticksToDeadline() };
+      if (!runnable) return { kind: 'idle', skipTicks: this.ticksToDeadline() };
       if (slices++ >= maxSlices) return { kind: 'interrupted' };
       const stop = this.slice(until);
       if (stop) return stop;
@@ -284,7 +285,8 @@ export class Machine {
     const before = this.count;
     this.count = linear.getCount(G.icountEnd) - linear.get32(G.budget);
     this.standStill();
-    harts.quantumLeft -= this.count - before;
+    // A single hart's turn has no end, and where slices end must not show in the state.
+    if (harts.count > 1) harts.quantumLeft -= this.count - before;
     return this.handleExit(exit);
   }
 
@@ -382,7 +384,7 @@ export class Machine {
       current: this.harts.current,
       quantumLeft: this.harts.quantumLeft,
       harts: Array.from({ length: this.harts.count }, (_, hart) => this.harts.saveBlock(hart)),
-      sections: this.board.devices.map((device) => device.save()),
+      sections: this.board.save(),
       finished: this.finished,
       pages,
       disks: this.board.disks.map((disk) => disk.freeze()),
@@ -401,7 +403,7 @@ export class Machine {
     this.finished = state.finished;
     this.resetWanted = false;
     this.interrupted = false;
-    state.sections.forEach((section, index) => this.board.devices[index]?.restore(section));
+    this.board.restore(state.sections);
     this.harts.restoreBlocks(state.harts, state.current, state.quantumLeft);
     this.deadlinesDirty = true;
   }
@@ -416,8 +418,7 @@ export class Machine {
     hasher.word(this.harts.quantumLeft);
     for (let hart = 0; hart < this.harts.count; hart++) hasher.bytes(this.harts.saveBlock(hart));
     hasher.bigint(BigInt.asUintN(64, this.engine.hashRam()));
-    for (const device of this.board.devices) {
-      const section = device.save();
+    for (const section of this.board.save()) {
       hasher.text(section.name);
       hasher.data(section.data);
     }
