@@ -7,7 +7,6 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { messageOf } from '../base/errors';
 import type { Hit, MoveOptions, Stop, WatchRange } from '../timetravel/api';
 import type { Move, SessionContext, StopReport } from './context';
-import { exceptionCode, interruptCode } from '../isa/causes';
 import { causeText } from './exception-filters';
 import type { Compiled } from './expressions';
 import { scopeOf } from './expressions';
@@ -253,7 +252,3 @@ export class Breakpoints {
 
 const touches = (range: WatchRange, hit: Extract<Hit, { kind: 'watchpoint' }>): boolean =>
   hit.address < range.address + BigInt(range.length) && range.address < hit.address + BigInt(hit.sizeBytes);
-
-/** Every cause of one kind, for the filters that mean all of them. */
-export const allCauses = (interrupt: boolean): number[] =>
-  Object.values(interrupt ? interruptCode : exceptionCode);

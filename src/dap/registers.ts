@@ -135,14 +135,3 @@ export function setField(
   const whole = view.csr(csr.number) ?? 0n;
   poke.setCsr(view.id, csr.number, (whole & ~mask) | (value << BigInt(field.low)));
 }
-
-/** The value of a register by its name: `a0`, `x10`, `pc`, `mstatus`, `fa0` (raw bits). */
-export function readRegister(view: HartView, frame: Frame | undefined, name: string): bigint | undefined {
-  if (name === 'pc') return frame?.pc ?? view.pc;
-  const register = registerByName(name);
-  if (register?.file === 'x')
-    return frame === undefined ? view.x(register.number) : frame.register(register.number);
-  if (register !== undefined) return view.f(register.number);
-  const csr = csrByName(name);
-  return csr && view.csr(csr.number);
-}

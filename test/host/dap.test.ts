@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
 import { listen } from '../../src/host/adapter';
 import { bareSession, demo, LAUNCH, MAIN } from '../dap/support';
 import { clientOfStreams, startAdapter } from '../support/dap-streams';
@@ -30,7 +29,7 @@ const connected = (port: number, host = '127.0.0.1'): Promise<Socket> =>
 
 describe('host: debug adapter', () => {
   it('speaks through standard input and output, and ends with its session', async () => {
-    const { client, exited } = startAdapter('--import', 'tsx', join(__dirname, 'fake-adapter.ts'));
+    const { client, exited } = startAdapter('--import', 'tsx', require.resolve('./fake-adapter'));
     await client.startStopped(LAUNCH);
     await client.breakpoints(MAIN, 13);
     assert.equal((await client.continue()).reason, 'breakpoint');
@@ -41,7 +40,7 @@ describe('host: debug adapter', () => {
   });
 
   it('ends when its input ends', async () => {
-    const { client, child, exited } = startAdapter('--import', 'tsx', join(__dirname, 'fake-adapter.ts'));
+    const { client, child, exited } = startAdapter('--import', 'tsx', require.resolve('./fake-adapter'));
     await client.startStopped(LAUNCH);
     child.stdin.end();
     assert.equal(await exited, 0);
