@@ -10,6 +10,19 @@ export interface ByteFile {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
+/**
+ * A file of the host that this process alone writes. Writes reach the file in the order in which they were asked for;
+ * they outlive a crash of this process at once, and one of the host after `flush`.
+ */
+export interface WritableFile extends ByteFile {
+  /** Grows the file where needed. */
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  /** All that was written before is durable. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Opens a file by the name that a setting or another image gives; `from` is the name of that image. */
 export type OpenFile = (name: string, from?: string) => Promise<ByteFile>;
 

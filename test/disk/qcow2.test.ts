@@ -84,10 +84,18 @@ describe('qcow2', () => {
     'version 3': ['-o', 'compat=1.1'],
     'version 2': ['-o', 'compat=0.10'],
     compressed: ['-c'],
+    'compressed with zstd': ['-c', '-o', 'compression_type=zstd'],
+    'compressed with zstd, 4 KiB clusters': ['-c', '-o', 'compression_type=zstd,cluster_size=4k'],
+    'compressed with zstd, 2 MiB clusters': ['-c', '-o', 'compression_type=zstd,cluster_size=2M'],
     'compressed, 2 MiB clusters': ['-c', '-o', 'cluster_size=2M'],
     'compressed, 512 byte clusters': ['-c', '-o', 'cluster_size=512'],
     'clusters of 512 bytes': ['-o', 'cluster_size=512'],
-    'clusters of 4 KiB': ['-o', 'cluster_size=4k'],
+    ...Object.fromEntries(
+      ['4k', '8k', '16k', '32k', '128k', '256k', '512k', '1M'].map((size) => [
+        `clusters of ${size}`,
+        ['-o', `cluster_size=${size}`],
+      ]),
+    ),
     'clusters of 2 MiB': ['-o', 'cluster_size=2M'],
     preallocated: ['-o', 'preallocation=metadata'],
     'lazy reference counts': ['-o', 'lazy_refcounts=on'],
@@ -154,7 +162,6 @@ describe('qcow2', () => {
         ],
         'luks.qcow2',
       ],
-      ['QCOW2_COMPRESSION', ['-o', 'compression_type=zstd'], 'zstd.qcow2'],
     ];
     for (const [code, options, name] of refused) {
       qemuImg('create', '-f', 'qcow2', ...options, name, '1M');

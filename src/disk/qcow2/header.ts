@@ -4,12 +4,28 @@
  */
 import { userError } from '../../base/errors';
 
+export type Compression = 'zlib' | 'zstd';
+
 export interface Qcow2Header {
+  readonly version: 2 | 3;
   readonly sizeBytes: number;
   readonly clusterBits: number;
+  readonly compression: Compression;
+  readonly refcounts: {
+    readonly tableOffset: number;
+    readonly tableClusters: number;
+    /** Width of a count is 2^order bits. */
+    readonly order: number;
+  };
+  /** Internal snapshots: clusters may be shared. */
+  readonly snapshots: number;
+  /** Where header extensions begin. */
+  readonly headerBytes: number;
   readonly l1Offset: number;
   /** Entries that the virtual size needs; the table may have more. */
   readonly l1Entries: number;
+  /** Entries that the table has. */
+  readonly l1TableEntries: number;
   readonly backing: { readonly name: string; readonly format: string | undefined } | undefined;
 }
 
@@ -18,13 +34,13 @@ export const QCOW2_MAGIC = 0x514649fb;
 export const HEADER_READ_BYTES = 1 << 16;
 
 const V2_BYTES = 72;
-const V3_BYTES = 104;
+export const V3_BYTES = 104;
 const MIN_CLUSTER_BITS = 9;
 const MAX_CLUSTER_BITS = 21;
 /** QEMU's limit for the first-level table. */
 const MAX_L1_BYTES = 32 << 20;
-const MAX_NAME_BYTES = 1023;
-const EXTENSION_BACKING_FORMAT = 0xe2792aca;
+export const MAX_NAME_BYTES = 1023;
+export const EXTENSION_BACKING_FORMAT = 0xe2792aca;
 const CORRUPT = 1 << 1;
 const DATA_FILE = 1 << 2;
 const COMPRESSION_TYPE = 1 << 3;
@@ -52,7 +68,7 @@ export function parseHeader(start: Uint8Array, name: string): Qcow2Header {
       `${name} is qcow2 version ${version}; ${convert(name, '-o compat=1.1')}`,
     );
   }
-  if (version === 3) checkFeatures(view, start.length, name);
+  const compression = version === 3 ? checkFeatures(view, start.length, name) : 'zlib';
   if (view.getUint32(32) !== 0) {
     throw userError('QCOW2_ENCRYPTED', `${name} is encrypted; decrypt it with qemu-img convert first`);
   }
@@ -68,16 +84,29 @@ export function parseHeader(start: Uint8Array, name: string): Qcow2Header {
     throw damaged(name, 'its first-level table does not fit its size');
   }
   if (l1Offset > Number.MAX_SAFE_INTEGER) throw damaged(name, 'its first-level table is outside the file');
+  const tableOffset = u64(view, 48);
+  if (tableOffset > Number.MAX_SAFE_INTEGER) throw damaged(name, 'its reference counts are outside the file');
   return {
+    version,
     sizeBytes,
     clusterBits,
+    compression,
+    refcounts: {
+      tableOffset,
+      tableClusters: view.getUint32(56),
+      order: version === 3 ? view.getUint32(96) : 4,
+    },
+    snapshots: view.getUint32(60),
+    headerBytes: version === 3 ? view.getUint32(100) : V2_BYTES,
     l1Offset,
     l1Entries,
+    l1TableEntries: view.getUint32(36),
     backing: parseBacking(start, version, clusterBits, name),
   };
 }
 
-function checkFeatures(view: DataView, available: number, name: string): void {
+/** Returns how compressed clusters are packed. */
+function checkFeatures(view: DataView, available: number, name: string): Compression {
   if (available < V3_BYTES) throw damaged(name, 'it ends within the header');
   const high = view.getUint32(72);
   const low = view.getUint32(76);
@@ -99,10 +128,11 @@ function checkFeatures(view: DataView, available: number, name: string): void {
   }
   const headerBytes = view.getUint32(100);
   const compression = headerBytes > V3_BYTES && available > V3_BYTES ? view.getUint8(104) : 0;
-  if (compression !== 0) {
+  if (compression > 1) {
     const remedy = convert(name, '-o compression_type=zlib');
-    throw userError('QCOW2_COMPRESSION', `${name} is not compressed with zlib; ${remedy}`);
+    throw userError('QCOW2_COMPRESSION', `${name} is compressed neither with zlib nor with zstd; ${remedy}`);
   }
+  return compression === 1 ? 'zstd' : 'zlib';
 }
 
 function parseBacking(
