@@ -32,7 +32,7 @@ class MortalFile extends MemoryFile {
   }
 
   override async flush(): Promise<void> {
-    if (this.writesLeft < 0) throw new Error('killed');
+    if (this.writesLeft-- <= 0) throw new Error('killed');
     for (const { offset, bytes } of this.unflushed.splice(0)) await this.durable.write(offset, bytes);
   }
 
