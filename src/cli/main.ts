@@ -28,6 +28,7 @@ options of run:
   --exit-on TEXT                        end when the console has shown TEXT
   --max-instructions N                  end after N instructions (exit code 124)
   --idle skip|wait                      while the guest sleeps: skip to its next timer, or wait as long (skip)
+  --virtio modern|legacy                version of the virtio-mmio transport: 2 or 1 (modern)
   --json                                a last line with stop, exitCode, instructions, stateHash, seconds, mips
 
 The exit code is the guest's own. In a terminal Ctrl-A X ends the run.
@@ -36,6 +37,8 @@ The exit code is the guest's own. In a terminal Ctrl-A X ends the run.
 async function dap(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { port: { type: 'string' } } });
   if (values.port === undefined) {
+    // A stray print would break the protocol on stdout.
+    console.log = console.error;
     await serveStreams(process.stdin, process.stdout);
     return 0;
   }

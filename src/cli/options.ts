@@ -35,6 +35,7 @@ export function parseRun(args: readonly string[]): RunOptions {
       kernelArgs: values.append ?? '',
       disks: (values.disk ?? []).map(disk),
       idle: idle(values.idle ?? 'skip'),
+      virtio: virtio(values.virtio ?? 'modern'),
       ...(values.initrd === undefined ? {} : { initrd: values.initrd }),
     },
     typings: (values.type ?? []).map(typing),
@@ -60,6 +61,7 @@ function parse(args: readonly string[]) {
         'exit-on': { type: 'string' },
         'max-instructions': { type: 'string' },
         idle: { type: 'string' },
+        virtio: { type: 'string' },
         json: { type: 'boolean' },
       },
     });
@@ -87,6 +89,11 @@ function harts(text: string): number {
 function idle(text: string): 'skip' | 'wait' {
   if (text === 'skip' || text === 'wait') return text;
   throw usage(`--idle ${text}: it is skip or wait`);
+}
+
+function virtio(text: string): 'modern' | 'legacy' {
+  if (text === 'modern' || text === 'legacy') return text;
+  throw usage(`--virtio ${text}: it is modern or legacy`);
 }
 
 function count(text: string): number {

@@ -165,6 +165,8 @@ export class SessionContext {
   /** The same for requests that are answered when the guest is there: the events follow the answer. */
   async moveNow(call: Call, title: string, run: (move: Move) => Promise<StopReport>): Promise<void> {
     const move = this.beginMove(call, title);
+    // No DAP request tells the client that the guest moves now.
+    this.event('continued', { threadId: threadIdOf(0), allThreadsContinued: true });
     const { report, error } = await this.perform(move, run);
     if (error === undefined) {
       call.after(() => this.tell(move, report));

@@ -6,7 +6,14 @@ import { userError } from '../base/errors';
 import { CowDisk } from '../disk/cow-disk';
 import { openImage } from '../disk/open-image';
 import type { OpenFile } from '../disk/types';
-import { kernelImage, planBoot, rawImage, type BootImage, type Firmware } from '../machine/boot';
+import {
+  KERNEL_ADDRESS,
+  kernelImage,
+  planBoot,
+  rawImage,
+  type BootImage,
+  type Firmware,
+} from '../machine/boot';
 import type { DiskConfig, LoadSegment, MachineConfig } from '../machine/config';
 import { RAM_BASE } from '../machine/layout';
 import type { DiskConfiguration, LaunchConfiguration } from '../protocol';
@@ -33,7 +40,8 @@ export interface GuestFiles {
 export type GuestSettings = Pick<
   LaunchConfiguration,
   'program' | 'firmware' | 'memoryBytes' | 'harts' | 'kernelArgs' | 'initrd' | 'disks' | 'idle' | 'cwd'
->;
+> &
+  Partial<Pick<LaunchConfiguration, 'virtio'>>;
 
 export interface Guest {
   readonly debuggee: TimeMachine;
@@ -74,6 +82,7 @@ export async function openGuest(
     ramBytes: settings.memoryBytes,
     harts: settings.harts,
     boot,
+    legacyVirtio: settings.virtio === 'legacy',
     disks: await Promise.all(settings.disks.map((disk) => openDisk(disk, files, resolve))),
   };
   const symbols = new SymbolTable();
@@ -105,7 +114,7 @@ function loadProgram(bytes: Uint8Array, raw: (bytes: Uint8Array) => BootImage, p
     return { image: raw(bytes), elf: undefined };
   }
   const elf = ElfFile.open(bytesSource(bytes));
-  const loadable = loadableSegments(elf);
+  const loadable = placedSegments(elf);
   const segments: LoadSegment[] = loadable.map((segment) => ({
     address: Number(segment.paddr),
     bytes: segmentBytes(elf, segment),
@@ -128,6 +137,17 @@ function loadProgram(bytes: Uint8Array, raw: (bytes: Uint8Array) => BootImage, p
     },
     elf,
   };
+}
+
+/**
+ * The segments at their physical addresses. Linux's vmlinux has offsets from the kernel's beginning there, from 0 on:
+ * it goes where its Image would.
+ */
+function placedSegments(elf: ElfFile): LoadableSegment[] {
+  const segments = loadableSegments(elf);
+  const isOffsets = segments.every((segment) => segment.paddr + BigInt(segment.memSize) <= BigInt(RAM_BASE));
+  if (segments[0]?.paddr !== 0n || !isOffsets || segments[0].vaddr === 0n) return segments;
+  return segments.map((segment) => ({ ...segment, paddr: segment.paddr + BigInt(KERNEL_ADDRESS) }));
 }
 
 /** A kernel linked at virtual addresses starts at a physical one: through the segment that holds it. */

@@ -30,6 +30,8 @@ export interface LaunchConfiguration {
   readonly console: 'integratedTerminal' | 'debugConsole';
   /** Idle guests wait for the host's time to pass, or skip to the next timer at once. */
   readonly idle: 'wait' | 'skip';
+  /** Version of the virtio-mmio transport: modern is 2, legacy is 1. */
+  readonly virtio: 'modern' | 'legacy';
   /** Prefixes of source paths in the debug information, and what to put in their place. */
   readonly sourceMap: Readonly<Record<string, string>>;
   /** Run without stopping at breakpoints (DAP's noDebug). */
@@ -64,6 +66,7 @@ export function parseLaunch(value: unknown): LaunchConfiguration {
     stopOnEntry: message.optionalFlag('stopOnEntry') ?? false,
     console: message.optionalWord('console', ['integratedTerminal', 'debugConsole']) ?? 'integratedTerminal',
     idle: message.optionalWord('idle', ['wait', 'skip']) ?? 'wait',
+    virtio: message.optionalWord('virtio', ['modern', 'legacy']) ?? 'modern',
     sourceMap: parseSourceMap(message.field('sourceMap')),
     noDebug: message.optionalFlag('noDebug') ?? false,
     ...present({ initrd: message.optionalText('initrd'), cwd: message.optionalText('cwd') }),

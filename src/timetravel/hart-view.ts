@@ -8,26 +8,43 @@ import type { Recording } from './recording';
 
 /** A live view: it reads the present whenever it is asked. */
 export function hartView(recording: Recording, id: number): HartView {
-  const { machine } = recording;
-  const { harts } = machine;
-  invariant(id >= 0 && id < harts.count, 'hart exists');
-  return {
-    id,
-    get pc() {
-      return harts.get64(id, H.pc);
-    },
-    get privilege() {
-      return harts.get32(id, H.priv) as Privilege;
-    },
-    get waiting() {
-      return harts.get32(id, H.waiting) !== 0;
-    },
-    x: (index) => harts.get64(id, H.x + 8 * index),
-    f: (index) => harts.get64(id, H.f + 8 * index),
-    csr: (number) => (csrByNumber(number) ? machine.looks.csr(id, number) : undefined),
-    translate: (address) => machine.looks.translate(id, address),
-    readMemory: (address, length) => recording.readVirtual(id, address, length),
-  };
+  invariant(id >= 0 && id < recording.machine.harts.count, 'hart exists');
+  return new LiveHart(recording, id);
+}
+
+class LiveHart implements HartView {
+  constructor(
+    private readonly recording: Recording,
+    readonly id: number,
+  ) {}
+
+  private get harts() {
+    return this.recording.machine.harts;
+  }
+  get pc(): bigint {
+    return this.harts.get64(this.id, H.pc);
+  }
+  get privilege(): Privilege {
+    return this.harts.get32(this.id, H.priv) as Privilege;
+  }
+  get waiting(): boolean {
+    return this.harts.get32(this.id, H.waiting) !== 0;
+  }
+  x(index: number): bigint {
+    return this.harts.get64(this.id, H.x + 8 * index);
+  }
+  f(index: number): bigint {
+    return this.harts.get64(this.id, H.f + 8 * index);
+  }
+  csr(number: number): bigint | undefined {
+    return csrByNumber(number) ? this.recording.machine.looks.csr(this.id, number) : undefined;
+  }
+  translate(address: bigint): PhysAddr | undefined {
+    return this.recording.machine.looks.translate(this.id, address);
+  }
+  readMemory(address: bigint, length: number): Uint8Array | undefined {
+    return this.recording.readVirtual(this.id, address, length);
+  }
 }
 
 /** Where bytes at a virtual address lie in RAM, cut at pages; undefined where not all of it is mapped RAM. */

@@ -89,6 +89,7 @@ export class Recording {
     const replaying = !this.live;
     const bound = entry ? Math.min(goal, entry.at) : replaying ? Math.min(goal, this.branch.end) : goal;
     const stop = this.machine.run(bound, 1);
+    if (stop.kind === 'watchpoint') this.settle();
     if (this.divergence !== undefined) return { kind: 'diverged', message: this.divergence };
     if (this.now > this.branch.end) this.branch.end = this.now;
     if (stop.kind === 'idle') {
@@ -135,11 +136,15 @@ export class Recording {
     this.branch.entries.push(entry);
     this.applied = this.branch.entries.length;
     this.apply(entry);
+    this.settle();
   }
 
-  /** Serves what is due at this instant, as a replay does before it applies an entry. */
-  private settle(): void {
-    this.machine.run(this.now);
+  /**
+   * Serves what is due at this instant and chooses who runs next, as a replay does before and after it applies an
+   * entry: so the state at an instant does not tell why the machine stopped there. False while a disk must be waited for.
+   */
+  settle(): boolean {
+    return this.machine.run(this.now).kind !== 'waiting';
   }
 
   /** A new branch begins here. */

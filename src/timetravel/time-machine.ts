@@ -51,6 +51,7 @@ export class TimeMachine implements Debuggee {
   private readonly recording: Recording;
   private readonly branches = new Map<number, Branch>();
   private readonly armed: ArmedPoints;
+  private readonly views: HartView[] = [];
   private moving = false;
   private pendingInput: Uint8Array[] = [];
   private wake: (() => void) | undefined;
@@ -105,7 +106,7 @@ export class TimeMachine implements Debuggee {
   }
 
   hart(id: number): HartView {
-    return hartView(this.recording, id);
+    return (this.views[id] ??= hartView(this.recording, id));
   }
 
   readPhysical(address: PhysAddr, length: number): Uint8Array | undefined {
@@ -246,10 +247,8 @@ export class TimeMachine implements Debuggee {
   }
 
   private takeInput(): void {
-    for (const bytes of this.pendingInput.splice(0)) {
-      this.recording.input({ kind: 'console', bytes });
-      this.noteBranch();
-    }
+    if (this.pendingInput.length === 0 || !this.recording.settle()) return;
+    for (const bytes of this.pendingInput.splice(0)) this.change({ kind: 'console', bytes });
   }
 
   /** All harts wait, live: time jumps, or passes with the host's (I2: either way it is logged). */

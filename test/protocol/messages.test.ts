@@ -74,6 +74,7 @@ describe('protocol: launch', () => {
       stopOnEntry: false,
       console: 'integratedTerminal',
       idle: 'wait',
+      virtio: 'modern',
       sourceMap: {},
       noDebug: false,
     });
