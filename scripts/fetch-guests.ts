@@ -27,9 +27,10 @@ import { debianMirror, parseAptSources } from './apt-sources';
 
 const suite = 'trixie';
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-/** What the second initrd offers; what these modules need themselves is added. */
-const wantedModules = ['virtio_mmio', 'virtio_blk', 'virtio-rng', 'ext4'];
+/** What the second initrd offers; what these modules need themselves is added. ext4 asks for crc32c by its service. */
+const wantedModules = ['virtio_mmio', 'virtio_blk', 'virtio_rng', 'crc32c_generic', 'ext4'];
 const moduleFolder = join(guestFolder, 'linux/modules');
+const orderFile = join(moduleFolder, 'order');
 
 function run(command: string, args: readonly string[], cwd: string): Buffer {
   return execFileSync(command, args, {
@@ -137,7 +138,7 @@ function install(root: string): void {
   };
   const modules = collectModules(root);
   for (const { name, data } of modules) put(join(moduleFolder, `${name}.ko`), data);
-  put(join(moduleFolder, 'order'), modules.map(({ name }) => `${name}\n`).join(''));
+  put(orderFile, modules.map(({ name }) => `${name}\n`).join(''));
   copyFileSync(only(join(root, 'boot'), 'config-'), join(guestFolder, 'linux/config'));
   put(guestPath('busybox'), readFileSync(join(root, 'usr/bin/busybox')));
   const image = readFileSync(only(join(root, 'boot'), 'vmlinu'));
@@ -149,7 +150,7 @@ function install(root: string): void {
 
 /** Made anew each time, since its recipe is part of this repository; written only if it differs. */
 function makeInitrds(): void {
-  const order = readFileSync(join(moduleFolder, 'order'), 'utf8').trim().split('\n');
+  const order = readFileSync(orderFile, 'utf8').trim().split('\n');
   const modules = order.map((name) => ({ name, data: readFileSync(join(moduleFolder, `${name}.ko`)) }));
   const plain = Buffer.from(linuxInitrd(readFileSync(guestPath('busybox'))));
   const initrds = new Map<GuestName, Buffer>([
@@ -167,7 +168,9 @@ function makeInitrds(): void {
 
 function main(): void {
   const needed: GuestName[] = ['linux-image', 'system-map', 'busybox'];
-  if (needed.some((name) => guest(name) === undefined) || !existsSync(join(moduleFolder, 'order'))) {
+  const modules = existsSync(orderFile) ? readFileSync(orderFile, 'utf8').trim().split('\n') : [];
+  const complete = wantedModules.every((name) => modules.includes(name));
+  if (needed.some((name) => guest(name) === undefined) || !complete) {
     mkdirSync(guestFolder, { recursive: true });
     const work = mkdtempSync(join(guestFolder, 'fetch-'));
     try {
