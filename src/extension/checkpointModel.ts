@@ -20,10 +20,10 @@ export interface CheckpointRow {
   readonly rows: readonly BranchRow[];
 }
 
-/** Where the session is now, among the checkpoints of its branch. */
+/** Where the session is now, among the checkpoints of its branch. The view lets it move on while nothing else changes. */
 export interface NowRow {
   readonly kind: 'now';
-  readonly position: Position;
+  position: Position;
 }
 
 export type TreeRow = BranchRow | CheckpointRow | NowRow;
@@ -79,6 +79,19 @@ export function rowId(row: TreeRow): string {
   if (row.kind === 'now') return 'now';
   if (row.kind === 'branch') return `branch ${row.branch}`;
   return `checkpoint ${row.node.id}${row.rows.length > 0 ? ' with branches' : ''}`;
+}
+
+/** All that shows, but for the instant where we are: while this stays the same only that one row has to be drawn again. */
+export const shapeOf = (rows: readonly TreeRow[]): string =>
+  JSON.stringify(rows, (key, value: unknown) => (key === 'position' ? undefined : value));
+
+/** The row that says where we are; there is one in every tree. */
+export function findNow(rows: readonly TreeRow[]): NowRow | undefined {
+  for (const row of rows) {
+    const found = row.kind === 'now' ? row : findNow(row.rows);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** What the row is called when the user gave no name. */

@@ -1,6 +1,14 @@
 /** The Checkpoints view: how the rows of checkpointModel.ts look. */
 import * as vscode from 'vscode';
-import { checkpointLabel, consoleLine, rowId, treeRows, type TreeRow } from './checkpointModel';
+import {
+  checkpointLabel,
+  consoleLine,
+  findNow,
+  rowId,
+  shapeOf,
+  treeRows,
+  type TreeRow,
+} from './checkpointModel';
 import { DEBUG_TYPE, type Sessions } from './sessions';
 import { formatBytes, formatInstret } from './timeText';
 import type { CheckpointNode } from '../protocol';
@@ -9,9 +17,10 @@ const VIEW_ID = 'chronovisor.checkpoints';
 const SHOW_AUTOMATIC = 'checkpoints.showAutomatic';
 
 export class CheckpointView implements vscode.TreeDataProvider<TreeRow>, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<void>();
+  private readonly changed = new vscode.EventEmitter<TreeRow | undefined>();
   private readonly owned: readonly { dispose(): unknown }[];
-  private shown: unknown;
+  private rows: readonly TreeRow[] = [];
+  private shape = '';
   readonly onDidChangeTreeData = this.changed.event;
 
   constructor(private readonly sessions: Sessions) {
@@ -19,27 +28,43 @@ export class CheckpointView implements vscode.TreeDataProvider<TreeRow>, vscode.
     this.owned = [
       this.changed,
       view,
-      sessions.onDidChange(() => {
-        // The time changes many times a second; the tree must not flicker under the mouse for that.
-        if (this.shown !== sessions.current?.tree) this.changed.fire();
-      }),
+      sessions.onDidChange(() => this.update()),
       vscode.workspace.onDidChangeConfiguration((change) => {
-        if (change.affectsConfiguration(`${DEBUG_TYPE}.${SHOW_AUTOMATIC}`)) this.changed.fire();
+        if (change.affectsConfiguration(`${DEBUG_TYPE}.${SHOW_AUTOMATIC}`)) this.update();
       }),
     ];
   }
 
   getChildren(row?: TreeRow): TreeRow[] {
-    if (row) return row.kind === 'now' ? [] : [...row.rows];
-    const tree = this.sessions.current?.tree;
-    this.shown = tree;
-    return tree ? treeRows(tree, { showAutomatic: showsAutomatic() }) : [];
+    if (!row) return [...this.rows];
+    return row.kind === 'now' ? [] : [...row.rows];
   }
 
   getTreeItem(row: TreeRow): vscode.TreeItem {
     const item = itemOf(row);
     item.id = rowId(row);
     return item;
+  }
+
+  /**
+   * Draws as little as possible anew: this comes several times a second while the guest runs, and until VS Code has the
+   * new rows a click on an old one is lost.
+   */
+  private update(): void {
+    const tree = this.sessions.current?.tree;
+    const rows = tree ? treeRows(tree, { showAutomatic: showsAutomatic() }) : [];
+    const shape = shapeOf(rows);
+    if (shape !== this.shape) {
+      this.rows = rows;
+      this.shape = shape;
+      this.changed.fire(undefined);
+      return;
+    }
+    const now = findNow(this.rows);
+    const position = findNow(rows)?.position;
+    if (!now || !position || now.position.instret === position.instret) return;
+    now.position = position;
+    this.changed.fire(now);
   }
 
   dispose(): void {

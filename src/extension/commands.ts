@@ -101,9 +101,11 @@ function nodeOf(sessions: Sessions, row: unknown): CheckpointNode | undefined {
 
 async function pickCheckpoint(sessions: Sessions, verb: string): Promise<CheckpointNode | undefined> {
   const nodes = sessions.current?.tree?.nodes ?? [];
-  const items = nodes.map((node) => ({
+  // The user's own first: of the others there may be hundreds.
+  const sorted = [...nodes].sort((a, b) => Number(a.automatic) - Number(b.automatic));
+  const items = sorted.map((node) => ({
     label: checkpointLabel(node),
-    description: formatInstret(node.instret),
+    description: `${formatInstret(node.instret)}${node.automatic ? ', automatic' : ''}`,
     node,
   }));
   const chosen = await vscode.window.showQuickPick(items, { placeHolder: `${verb} which checkpoint?` });

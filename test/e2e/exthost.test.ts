@@ -39,7 +39,7 @@ describe('e2e: inside the extension host', function () {
   it('passes its own suite', async function () {
     requireVscode(this);
     server = new VscodeServer();
-    server.install(packVsix(this));
+    server.install(packVsix());
     const resultFile = join(server.folder, 'result.json');
     await server.start(['--vscode-option', 'enable-smoke-test-driver'], {
       CHRONOVISOR_E2E_RESULT: resultFile,

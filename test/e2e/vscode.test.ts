@@ -36,7 +36,7 @@ describe('e2e: a guest in VS Code', function () {
     this.timeout(600_000);
     requireVscode(this);
     server = new VscodeServer();
-    server.install(packVsix(this));
+    server.install(packVsix());
     await server.start();
     browser = await openBrowser();
     vscode = await Workbench.open(browser, server, server.workspace(fixture, 'guest'), 'guest.c');

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import {
   checkpointLabel,
   consoleLine,
+  findNow,
   rowId,
+  shapeOf,
   treeRows,
   type BranchRow,
   type CheckpointRow,
@@ -116,6 +118,15 @@ describe('extension: rows of the Checkpoints view', () => {
     const branch: BranchRow = { kind: 'branch', branch: 1, isCurrent: false, rows: [] };
     assert.notEqual(idOf([]), idOf([branch]));
     assert.equal(idOf([branch]), idOf([branch, branch]));
+  });
+
+  it('has the same shape while only the instant changes', () => {
+    const rowsAt = (instret: number, ...more: string[]): BranchRow[] =>
+      treeRows(tree(0, instret, 'a0 0 0', 'x 0 100 a0', ...more), { showAutomatic: true });
+    assert.equal(shapeOf(rowsAt(100)), shapeOf(rowsAt(200)));
+    assert.notEqual(shapeOf(rowsAt(99)), shapeOf(rowsAt(100)), 'it passes a checkpoint');
+    assert.notEqual(shapeOf(rowsAt(100)), shapeOf(rowsAt(100, 'y 0 150 x')));
+    assert.deepEqual(findNow(rowsAt(7))?.position, { branch: 0, instret: 7 });
   });
 
   it('calls a checkpoint by its name, else its place', () => {

@@ -47,17 +47,31 @@ export function requireVscode(context: Context): void {
     encoding: 'utf8',
   });
   if (status !== 0) skipBecause(context, `no VS Code to test in: ${stderr.trim().split('\n').at(-1) ?? ''}`);
+  if (givenVsix() !== undefined) return;
+  requireFile(context, ...['extension', 'adapter'].map((name) => join(root, `dist/${name}.js`)));
 }
 
+const givenVsix = (): string | undefined => process.env['CHRONOVISOR_VSIX'];
+
 /** Packs dist/ (which the build before has made) as it is published. CHRONOVISOR_VSIX names a package to test instead. */
-export function packVsix(context: Context): string {
-  const given = process.env['CHRONOVISOR_VSIX'];
+export function packVsix(): string {
+  const given = givenVsix();
   if (given !== undefined) return given;
-  requireFile(context, ...['extension', 'adapter'].map((name) => join(root, `dist/${name}.js`)));
   mkdirSync(scratch, { recursive: true });
   const vsix = join(scratch, 'chronovisor.vsix');
   const vsce = join(root, 'node_modules/.bin/vsce');
-  run(vsce, ['package', '--no-dependencies', '--allow-missing-repository', '--out', vsix], process.env);
+  run(
+    vsce,
+    [
+      'package',
+      '--no-dependencies',
+      '--allow-missing-repository',
+      '--no-rewrite-relative-links',
+      '--out',
+      vsix,
+    ],
+    process.env,
+  );
   return vsix;
 }
 

@@ -118,6 +118,13 @@ export class Workbench {
     await this.press('Enter');
   }
 
+  /** What VS Code complains about in a corner of its window. */
+  async complaints(): Promise<string[]> {
+    return this.page
+      .locator('.notification-toast:has(.codicon-error), .notification-toast:has(.codicon-warning)')
+      .allInnerTexts();
+  }
+
   /** Answers a question of VS Code's at the top. */
   async answer(text: string): Promise<void> {
     const input = this.page.locator('.quick-input-widget:visible input').first();
@@ -147,8 +154,17 @@ export class Workbench {
     return (await Promise.all(parts)).map((texts) => texts.join(' '));
   }
 
-  /** An action that shows on a row while the mouse is over it. */
+  /** Waits until the Checkpoints view shows the instant that the status bar shows: it is drawn anew at every stop. */
+  async treeSettles(view: Locator): Promise<void> {
+    await this.until('the tree to be of now', async () => {
+      const here = (await this.rows(view)).find((row) => row.startsWith('You are here'));
+      return here?.replace('You are here ', '') === (await this.time()).split(' ')[0];
+    });
+  }
+
+  /** An action that shows on a row of the Checkpoints view while the mouse is over it. */
   async rowAction(view: Locator, row: string, action: string): Promise<void> {
+    await this.treeSettles(view);
     const line = view.locator('.monaco-list-row').filter({ hasText: row });
     await line.hover();
     await line.getByRole('button', { name: action }).click();
