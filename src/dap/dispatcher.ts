@@ -80,6 +80,18 @@ export class Dispatcher implements Registry {
 /** Codes for which DAP has words of its own (`Response.message`). */
 const WELL_KNOWN: Readonly<Record<string, string>> = { GUEST_RUNNING: 'notStopped', CANCELLED: 'cancelled' };
 
+/**
+ * Failures of the client's timing, not of the user: it asked about a stop that a step has just left, or gave up what had
+ * ended. Clients cope with them; nobody need read them.
+ */
+const BETWEEN_PROGRAMS: ReadonlySet<string> = new Set([
+  'CANCELLED',
+  'GUEST_RUNNING',
+  'NOTHING_TO_CANCEL',
+  'REFERENCE_STALE',
+  'SESSION_ENDED',
+]);
+
 /** The failing half of a response. `message` is the stable code, or DAP's word for it; the text is for people. */
 export function failure(error: unknown): Pick<DebugProtocol.ErrorResponse, 'success' | 'message' | 'body'> {
   const isUserError = error instanceof UserError;
@@ -94,7 +106,7 @@ export function failure(error: unknown): Pick<DebugProtocol.ErrorResponse, 'succ
         // A placeholder, so that braces in the text are not taken for variables by the client.
         format: '{text} ({code})',
         variables: { text, code },
-        showUser: code !== 'CANCELLED',
+        showUser: !BETWEEN_PROGRAMS.has(code),
       },
     },
   };
