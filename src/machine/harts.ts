@@ -15,7 +15,8 @@ export type Field = number;
 /** Hart fields that are derived, or differ between equal states: not saved, not hashed. */
 const DERIVED: readonly (readonly [number, number])[] = [[H.pmpLow, H.csrs]];
 
-export const Waiting = { no: 0, wfi: 1, stopped: 2 } as const;
+/** `suspended` is the SBI's hart_suspend: it ends as WFI does, but is told apart by hart_get_status. */
+export const Waiting = { no: 0, wfi: 1, stopped: 2, suspended: 3 } as const;
 
 export class Harts {
   current = 0;
@@ -100,7 +101,8 @@ export class Harts {
 
   private couldRun(hart: number): boolean {
     const waiting = this.get32(hart, H.waiting);
-    return waiting === Waiting.no || (waiting === Waiting.wfi && this.interruptPending(hart));
+    if (waiting === Waiting.no) return true;
+    return waiting !== Waiting.stopped && this.interruptPending(hart);
   }
 
   private runnable(hart: number): boolean {

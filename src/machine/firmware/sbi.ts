@@ -23,6 +23,7 @@ export interface SbiPlatform {
 const SUCCESS = 0n;
 const ERR_NOT_SUPPORTED = -2n;
 const ERR_INVALID_PARAM = -3n;
+const ERR_INVALID_ADDRESS = -5n;
 const ERR_ALREADY_AVAILABLE = -6n;
 
 interface Result {
@@ -157,24 +158,39 @@ export class Sbi {
       case 0: // hart_start(hartid, start_addr, opaque)
         if (!exists) return error(ERR_INVALID_PARAM);
         if (!stopped(target)) return error(ERR_ALREADY_AVAILABLE);
+        if (!this.executable(args[1] ?? 0n)) return error(ERR_INVALID_ADDRESS);
         this.start(target, args[1] ?? 0n, args[2] ?? 0n);
         return ok();
       case 1: // hart_stop
         harts.set32(hart, H.waiting, Waiting.stopped);
         return undefined;
-      case 2: // hart_get_status: 0 started, 1 stopped
-        return exists ? ok(stopped(target) ? 1n : 0n) : error(ERR_INVALID_PARAM);
+      case 2: // hart_get_status
+        return exists ? ok(this.status(target)) : error(ERR_INVALID_PARAM);
       case 3: {
         // hart_suspend(type, resume_addr, opaque): the default types only
         const type = Number(BigInt.asUintN(32, args[0] ?? 0n));
         if (type !== 0 && type !== 0x8000_0000) return error(ERR_INVALID_PARAM);
-        if (type !== 0) this.resetHart(hart, args[1] ?? 0n, args[2] ?? 0n);
-        harts.set32(hart, H.waiting, Waiting.wfi);
+        if (type !== 0) {
+          if (!this.executable(args[1] ?? 0n)) return error(ERR_INVALID_ADDRESS);
+          this.resetHart(hart, args[1] ?? 0n, args[2] ?? 0n);
+        }
+        harts.set32(hart, H.waiting, Waiting.suspended);
         return type === 0 ? ok() : undefined;
       }
       default:
         return error(ERR_NOT_SUPPORTED);
     }
+  }
+
+  /** 0 started, 1 stopped, 4 suspended (SBI table 9.1). A hart in plain WFI is started. */
+  private status(hart: number): bigint {
+    const waiting = this.p.harts.get32(hart, H.waiting);
+    return waiting === Waiting.stopped ? 1n : waiting === Waiting.suspended ? 4n : 0n;
+  }
+
+  /** Where a hart may begin: an instruction in RAM. */
+  private executable(address: bigint): boolean {
+    return (address & 1n) === 0n && this.p.memory.contains(Number(address), 2);
   }
 
   /** The state in which hart_start and a non-retentive resume enter (SBI 9.1): satp 0, SIE 0, a0 hartid, a1 opaque. */
