@@ -88,7 +88,7 @@ export class Recording {
     const entry = this.nextEntry();
     const replaying = !this.live;
     const bound = entry ? Math.min(goal, entry.at) : replaying ? Math.min(goal, this.branch.end) : goal;
-    const stop = this.machine.run(bound, 1);
+    const stop = this.runGuarded(bound);
     if (stop.kind === 'watchpoint') this.settle();
     if (this.divergence !== undefined) return { kind: 'diverged', message: this.divergence };
     if (this.now > this.branch.end) this.branch.end = this.now;
@@ -104,6 +104,19 @@ export class Recording {
       return { kind: 'interrupted' };
     }
     return this.now >= goal ? { kind: 'reached' } : { kind: 'interrupted' };
+  }
+
+  /**
+   * An exception out of the engine (no more memory for frames; a defect) leaves half an instruction done: the state is
+   * taken back to the last checkpoint before it is told, so that what the user sees is sound.
+   */
+  private runGuarded(bound: number): MachineStop {
+    try {
+      return this.machine.run(bound, 1);
+    } catch (error) {
+      this.rewind(this.before(this.now));
+      throw error;
+    }
   }
 
   /** Takes an automatic checkpoint when one is due. */
