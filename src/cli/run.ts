@@ -145,8 +145,11 @@ function report(
   } else if (ended.stop === 'idle') {
     process.stderr.write('\nchronovisor: the guest waits for input that nobody can type; ended\n');
   }
-  return ended.exitCode;
+  return processExitCode(ended.exitCode);
 }
+
+/** Hosts keep eight bits of an exit code: a guest's failure must not become a success by that. */
+const processExitCode = (code: number): number => (code !== 0 && code % 256 === 0 ? 1 : code % 256);
 
 /** Raw keyboard; Ctrl-A X ends the run, Ctrl-A Ctrl-A types a Ctrl-A (QEMU's habit). */
 function readKeyboard(

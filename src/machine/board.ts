@@ -246,7 +246,7 @@ export class Board {
     const device = Number(value >> 56n);
     const command = Number((value >> 48n) & 0xffn);
     const payload = Number(value & 0xffff_ffff_ffffn);
-    if (device === 0 && (payload & 1) === 1) return Math.floor(payload / 2) & 0xff;
+    if (device === 0 && payload % 2 === 1) return Math.floor(payload / 2);
     const reply = (answer: bigint): void => {
       put(tohost, 0n);
       if (fromhost !== undefined) put(fromhost, answer);
