@@ -1,23 +1,31 @@
 /**
  * A disk whose writes stay in memory, over a base image that is only read. Checkpoints freeze it in O(1) (I3, I5).
+ * Frozen contents can be written to a file meanwhile, and their blocks then leave memory (CowContents.changes, settle).
  *
  * A request first fetches what it needs of the base, on the host's time (`begin`); it takes effect all at once, in
  * `complete`, on what the layers hold then. So two pending requests for the same block cannot lose each other's data
  * (rows S13, S14), and a freeze between begin and complete concerns neither: until it completes, a request belongs to
  * whoever saved it as pending. Discards are accepted and do nothing, as QEMU's do by default.
  */
-import { invariant, messageOf } from '../base/errors';
-import { BLOCK_BYTES, Layer, ZERO_BLOCK, type View } from './layer';
+import { defined, invariant } from '../base/errors';
+import { Block, BLOCK_BYTES, ZERO_BLOCK, type Home, type View } from './block';
+import { CowOperation, type Fetched } from './cow-operation';
+import { Layer } from './layer';
+import { Eviction } from './eviction';
 import type { BaseImage, DiskRequest, DiskResult } from './types';
 
 export interface CowDiskConfig {
   readonly readOnly?: boolean;
+  /** Contents to go on from: which blocks were written over the base, each with its hash and the home that has it. */
+  readonly stored?: { readonly home: Home; readonly blocks: Iterable<readonly [number, Block]> };
 }
 
-/** Bytes of the base that begin at `offset`. */
-interface Fetched {
+/** A range of the base, or of a home. */
+interface Wanted {
+  readonly image: BaseImage;
   readonly offset: number;
-  readonly bytes: Uint8Array;
+  readonly length: number;
+  readonly blocks: ReadonlyMap<number, Block> | undefined;
 }
 
 /** Has a range that it may change. */
@@ -30,6 +38,7 @@ export class CowDisk {
   private readonly view: View = new Map();
   /** Operations of an earlier era were begun before the disk went back, and are void. */
   private era = 0;
+  private readonly eviction = new Eviction<CowOperation>();
 
   constructor(
     private readonly base: BaseImage,
@@ -37,6 +46,9 @@ export class CowDisk {
   ) {
     this.sizeBytes = base.sizeBytes;
     this.readOnly = config.readOnly ?? false;
+    if (config.stored === undefined) return;
+    this.top.fill(config.stored.home, config.stored.blocks, this.view);
+    this.top = new Layer(this.top);
   }
 
   /** Layers under the present one; bounded by the frozen contents that are still held. */
@@ -53,14 +65,18 @@ export class CowDisk {
       invariant(inside && aligned, 'disk requests are whole sectors inside the disk');
     }
     const { era } = this;
-    const needed = this.neededOfBase(request);
-    return new CowOperation(
-      needed.map(({ offset, length }) => this.base.read(offset, length).then((bytes) => ({ offset, bytes }))),
+    const operation = new CowOperation(
+      this.wanted(request).map(({ image, offset, length, blocks }) =>
+        image.read(offset, length).then((bytes) => ({ offset, bytes, blocks })),
+      ),
       (fetched) => {
         invariant(era === this.era, 'operations begun before a thaw are cancelled');
         return this.apply(request, fetched);
       },
+      (ended) => this.eviction.end(ended),
     );
+    this.eviction.begin(operation);
+    return operation;
   }
 
   freeze(): CowContents {
@@ -76,6 +92,7 @@ export class CowDisk {
   thaw(contents: CowContents): void {
     const layer = contents.layerOf(this);
     this.era++;
+    this.eviction.endAll();
     this.top.moveTo(layer, this.view);
     const given = this.top;
     this.top = new Layer(layer);
@@ -102,17 +119,22 @@ export class CowDisk {
     }
   }
 
+  /** For frozen contents of this disk: these blocks are in a file too. */
+  evict(blocks: readonly Block[]): void {
+    this.eviction.evict(blocks);
+  }
+
   /**
-   * Ranges of the base that the request may look at. What the layers hold now they still hold at completion, so the
-   * base is asked for nothing else.
+   * Ranges that the request may look at and that are not in memory. What the layers hold now they still hold at
+   * completion: then nothing else is looked at.
    */
-  private neededOfBase(request: DiskRequest): { offset: number; length: number }[] {
+  private wanted(request: DiskRequest): Wanted[] {
     switch (request.op) {
       case 'flush':
       case 'discard':
         return [];
       case 'read':
-        return this.missingRange(request.offset, request.offset + request.length);
+        return this.absent(request.offset, request.offset + request.length);
       case 'write':
       case 'writeZeroes': {
         const end = request.offset + changeLength(request);
@@ -120,30 +142,40 @@ export class CowDisk {
         if (request.offset % BLOCK_BYTES !== 0) edges.add(Math.floor(request.offset / BLOCK_BYTES));
         if (end % BLOCK_BYTES !== 0) edges.add(Math.floor(end / BLOCK_BYTES));
         return [...edges].flatMap((block) =>
-          this.missingRange(block * BLOCK_BYTES, Math.min((block + 1) * BLOCK_BYTES, this.sizeBytes)),
+          this.absent(block * BLOCK_BYTES, Math.min((block + 1) * BLOCK_BYTES, this.sizeBytes)),
         );
       }
     }
   }
 
-  /** From the first to the last byte that no layer holds. */
-  private missingRange(start: number, end: number): { offset: number; length: number }[] {
-    let from = start;
-    let to = end;
-    while (from < to && this.view.has(Math.floor(from / BLOCK_BYTES))) from = blockEnd(from);
-    while (from < to && this.view.has(Math.floor((to - 1) / BLOCK_BYTES))) to = blockStart(to - 1);
-    return from < to ? [{ offset: from, length: to - from }] : [];
+  /** For the base and each home, from the first to the last byte that only it has. */
+  private absent(start: number, end: number): Wanted[] {
+    const ranges = new Map<BaseImage, { offset: number; end: number; blocks: Map<number, Block> }>();
+    for (let at = start; at < end; at = blockEnd(at)) {
+      const index = Math.floor(at / BLOCK_BYTES);
+      const block = this.view.get(index);
+      if (block?.bytes !== undefined) continue;
+      const image = block === undefined ? this.base : defined(block.home).image;
+      let range = ranges.get(image);
+      if (range === undefined) ranges.set(image, (range = { offset: at, end: at, blocks: new Map() }));
+      range.end = Math.min(blockEnd(at), end);
+      if (block !== undefined) range.blocks.set(index, block);
+    }
+    return [...ranges].map(([image, { offset, end: to, blocks }]) => ({
+      ...{ image, offset, length: to - offset },
+      blocks: blocks.size === 0 ? undefined : blocks,
+    }));
   }
 
   private readNow(offset: number, length: number, fetched: readonly Fetched[]): Uint8Array {
     const data = new Uint8Array(length);
-    for (const { offset: at, bytes } of fetched) data.set(bytes, at - offset);
     const end = offset + length;
     for (let at = offset; at < end; at = blockEnd(at)) {
+      const to = Math.min(blockEnd(at), end);
       const block = this.view.get(Math.floor(at / BLOCK_BYTES));
-      if (block === undefined) continue;
       const within = at % BLOCK_BYTES;
-      data.set(block.subarray(within, Math.min(BLOCK_BYTES, within + end - at)), at - offset);
+      const bytes = block?.bytes?.subarray(within, within + to - at) ?? bytesOf(fetched, block, at, to);
+      data.set(bytes, at - offset);
     }
     return data;
   }
@@ -159,27 +191,29 @@ export class CowDisk {
         this.top.set(index, ZERO_BLOCK, this.view);
         continue;
       }
-      const block = this.writable(index, fetched);
+      const bytes = this.writable(index, fetched);
       const within = at % BLOCK_BYTES;
-      if (data === undefined) block.fill(0, within, within + to - at);
-      else block.set(data, within);
+      if (data === undefined) bytes.fill(0, within, within + to - at);
+      else bytes.set(data, within);
     }
   }
 
-  /** The block in the topmost layer, filled with what its place holds now (a disk COW fault, row S5). */
+  /** The block's bytes in the topmost layer, filled with what its place holds now (a disk COW fault, row S5). */
   private writable(index: number, fetched: readonly Fetched[]): Uint8Array {
     const own = this.top.own(index);
     if (own !== undefined) {
       this.top.set(index, own, this.view);
-      return own;
+      return own.touch();
     }
-    const block = this.view.get(index)?.slice() ?? new Uint8Array(BLOCK_BYTES);
-    if (!this.view.has(index)) {
-      const part = fetched.find(({ offset }) => offset === index * BLOCK_BYTES);
-      if (part !== undefined) block.set(part.bytes);
-    }
-    this.top.set(index, block, this.view);
-    return block;
+    const bytes = new Uint8Array(BLOCK_BYTES);
+    const start = index * BLOCK_BYTES;
+    const present = this.view.get(index);
+    const before =
+      present?.bytes ?? partOf(fetched, present, start, Math.min(start + BLOCK_BYTES, this.sizeBytes));
+    // A block that is written as a whole was not fetched, and its bytes before do not matter.
+    if (before !== undefined) bytes.set(before);
+    this.top.set(index, new Block(bytes), this.view);
+    return bytes;
   }
 }
 
@@ -204,6 +238,42 @@ export class CowContents {
     return asHex(this.layer.hash());
   }
 
+  /** Another reference to the same contents. */
+  again(): CowContents {
+    this.checkHeld();
+    return new CowContents(this.disk, this.layer);
+  }
+
+  /** Where these contents are in a file, if they are. */
+  get home(): Home | undefined {
+    this.checkHeld();
+    return this.layer.home;
+  }
+
+  /** Of the nearest contents below that are in a file. */
+  get homeBelow(): Home | undefined {
+    this.checkHeld();
+    return this.layer.homeBelow;
+  }
+
+  /** What was written over the nearest contents below that are in a file (over the base, where there are none). */
+  changes(): { blocks: Map<number, Block>; homes: Set<Home> } {
+    this.checkHeld();
+    return this.layer.changesAboveHome();
+  }
+
+  /** The contents are in a file now: the blocks leave memory. */
+  settle(home: Home): void {
+    this.checkHeld();
+    this.disk.evict(this.layer.settle(home));
+  }
+
+  /** True when all contents that are still held have these underneath. */
+  get isUnderAll(): boolean {
+    this.checkHeld();
+    return this.layer.isUnderAll;
+  }
+
   release(): void {
     this.checkHeld();
     this.released = true;
@@ -222,52 +292,30 @@ export class CowContents {
   }
 }
 
-/** A request that waits for the base; see DiskOperation. */
-export class CowOperation {
-  private isReady = false;
-  private state: 'pending' | 'completed' | 'cancelled' = 'pending';
-  private fetched: readonly Fetched[] = [];
-  private error: string | undefined;
-  private readonly settled: Promise<void>;
-
-  constructor(
-    fetches: readonly Promise<Fetched>[],
-    private readonly effect: (fetched: readonly Fetched[]) => DiskResult,
-  ) {
-    this.isReady = fetches.length === 0;
-    this.settled = this.isReady
-      ? Promise.resolve()
-      : Promise.all(fetches).then(
-          (fetched) => this.settle(fetched, undefined),
-          (error: unknown) => this.settle([], messageOf(error)),
-        );
+/** What was fetched for a block, or of the base: all of [start, end), or nothing. */
+function partOf(
+  fetched: readonly Fetched[],
+  block: Block | undefined,
+  start: number,
+  end: number,
+): Uint8Array | undefined {
+  const index = Math.floor(start / BLOCK_BYTES);
+  for (const { offset, bytes, blocks } of fetched) {
+    const right = block === undefined ? blocks === undefined : blocks?.get(index) === block;
+    if (right && offset <= start && end <= offset + bytes.length) {
+      return bytes.subarray(start - offset, end - offset);
+    }
   }
-
-  get ready(): boolean {
-    return this.isReady;
-  }
-
-  /** Resolves for cancelled operations too; never rejects. */
-  whenReady(): Promise<void> {
-    return this.settled;
-  }
-
-  complete(): DiskResult {
-    invariant(this.isReady && this.state === 'pending', 'an operation completes once, when it is ready');
-    this.state = 'completed';
-    return this.error === undefined ? this.effect(this.fetched) : { ok: false, error: this.error };
-  }
-
-  cancel(): void {
-    if (this.state === 'pending') this.state = 'cancelled';
-  }
-
-  private settle(fetched: readonly Fetched[], error: string | undefined): void {
-    this.fetched = fetched;
-    this.error = error;
-    this.isReady = true;
-  }
+  return undefined;
 }
+
+/** Requests fetch all that they look at when they begin, so it is there. */
+const bytesOf = (
+  fetched: readonly Fetched[],
+  block: Block | undefined,
+  start: number,
+  end: number,
+): Uint8Array => defined(partOf(fetched, block, start, end), 'what a request looks at was fetched');
 
 const changeLength = (request: Change): number =>
   request.op === 'write' ? request.data.length : request.length;

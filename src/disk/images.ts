@@ -1,5 +1,5 @@
 /** Plain images: bytes in memory, and raw files. */
-import { roundUp, SECTOR_BYTES, type BaseImage, type ByteFile } from './types';
+import { roundUp, SECTOR_BYTES, type BaseImage, type ByteFile, type WritableFile } from './types';
 
 /** Bytes in memory, as a file or as an image. */
 export class MemoryImage implements BaseImage, ByteFile {
@@ -25,6 +25,41 @@ export class RawImage implements BaseImage {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     return readPadded(this.file, offset, length);
+  }
+}
+
+/** A raw file that can be committed into. */
+export class WritableRaw extends RawImage {
+  constructor(private readonly target: WritableFile) {
+    super(target);
+  }
+
+  write(offset: number, data: Uint8Array): Promise<void> {
+    return this.target.write(offset, data);
+  }
+
+  async writeZeroes(offset: number, length: number): Promise<void> {
+    const PIECE = 1 << 20;
+    for (let at = 0; at < length; at += PIECE) {
+      await this.target.write(offset + at, new Uint8Array(Math.min(PIECE, length - at)));
+    }
+  }
+
+  flush(): Promise<void> {
+    return this.target.flush();
+  }
+}
+
+/** Stands for an image that can be opened again in another way, e.g. for writing. */
+export class SwitchableImage implements BaseImage {
+  constructor(public image: BaseImage) {}
+
+  get sizeBytes(): number {
+    return this.image.sizeBytes;
+  }
+
+  read(offset: number, length: number): Promise<Uint8Array> {
+    return this.image.read(offset, length);
   }
 }
 

@@ -5,22 +5,17 @@
  * Each block remembers what its place held below, so that going from one layer to another costs what lies between them,
  * however deep the chain is. A layer without references is merged into its only child, or dropped when it has none: the
  * chain is never deeper than the checkpoints that are kept.
+ *
+ * A layer that has been written to a file has a home there. Its blocks may then leave memory: the home shows the same
+ * contents, block for block, as the layer with all that is below it.
  */
 import { invariant } from '../base/errors';
-import { hashBlock } from './block-hash';
-
-export const BLOCK_BYTES = 4096;
-
-/** What a block holds: shared by all zeroed blocks, and never written. */
-export const ZERO_BLOCK = new Uint8Array(BLOCK_BYTES);
-
-/** The present contents of all written blocks, whatever layer they are in. */
-export type View = Map<number, Uint8Array>;
+import { type Block, BLOCK_BYTES, hashOf, type Home, type View } from './block';
 
 interface Change {
-  data: Uint8Array;
+  data: Block;
   /** What the layers below hold here; undefined where they leave it to the base. */
-  before: Uint8Array | undefined;
+  before: Block | undefined;
   /** Hash of `data` less that of `before`, once known: a hash of the present costs what was written since the last. */
   difference: bigint | undefined;
 }
@@ -30,6 +25,9 @@ export class Layer {
   private changes = new Map<number, Change>();
   private references = 0;
   private sum: bigint | undefined;
+  private ownHome: Home | undefined;
+  /** Homes of blocks that came from layers below, while this one has none. */
+  private readonly otherHomes = new Set<Home>();
 
   constructor(private parent: Layer | undefined) {
     parent?.children.add(this);
@@ -53,13 +51,13 @@ export class Layer {
   }
 
   /** A block that may be written in place: this layer's own, never one that others refer to. */
-  own(index: number): Uint8Array | undefined {
+  own(index: number): Block | undefined {
     const data = this.changes.get(index)?.data;
-    return data === ZERO_BLOCK ? undefined : data;
+    return data?.isWritable === true ? data : undefined;
   }
 
   /** Only for the topmost layer, which is not frozen. */
-  set(index: number, data: Uint8Array, view: View): void {
+  set(index: number, data: Block, view: View): void {
     invariant(this.references === 0 && this.children.size === 0, 'I3: a frozen layer is not written');
     const change = this.changes.get(index);
     if (change === undefined)
@@ -67,6 +65,92 @@ export class Layer {
     else Object.assign(change, { data, difference: undefined });
     view.set(index, data);
     this.sum = undefined;
+  }
+
+  // --- homes
+
+  get home(): Home | undefined {
+    return this.ownHome;
+  }
+
+  /** Of the nearest layer below that has one. */
+  get homeBelow(): Home | undefined {
+    for (let layer = this.parent; layer !== undefined; layer = layer.parent) {
+      if (layer.ownHome !== undefined) return layer.ownHome;
+    }
+    return undefined;
+  }
+
+  /** Homes that the blocks of this layer may be read from. */
+  get homes(): Iterable<Home> {
+    return this.ownHome === undefined ? this.otherHomes : [this.ownHome];
+  }
+
+  /** What was written above the nearest layer below that has a home. */
+  changesAboveHome(): { blocks: Map<number, Block>; homes: Set<Home> } {
+    const blocks = new Map<number, Block>();
+    const homes = new Set<Home>();
+    for (const layer of lineage(this)) {
+      if (layer !== this && layer.ownHome !== undefined) break;
+      for (const [index, { data }] of layer.changes) if (!blocks.has(index)) blocks.set(index, data);
+      for (const home of layer.homes) homes.add(home);
+    }
+    return { blocks, homes };
+  }
+
+  /** Blocks that `home` was opened with: the contents of a disk that goes on from a file. For a new layer. */
+  fill(home: Home, blocks: Iterable<readonly [number, Block]>, view: View): void {
+    for (const [index, block] of blocks) {
+      this.changes.set(index, { data: block, before: undefined, difference: undefined });
+      view.set(index, block);
+    }
+    home.retain();
+    this.ownHome = home;
+  }
+
+  /** The layer is in a file now; returns the blocks that could leave memory. The layer retains the home. */
+  settle(home: Home): Block[] {
+    invariant(this.ownHome === undefined, 'a layer settles once');
+    home.retain();
+    this.ownHome = home;
+    const movable: Block[] = [];
+    for (const [index, { data }] of this.changes) {
+      if (data.moveTo(home, index)) movable.push(data);
+    }
+    this.leaveOtherHomes();
+    return movable;
+  }
+
+  private leaveOtherHomes(): void {
+    for (const home of this.otherHomes) home.release();
+    this.otherHomes.clear();
+  }
+
+  /** On absorbing `parent`, whose blocks are this layer's now. */
+  private inheritHomes(parent: Layer, inherited: Iterable<readonly [number, Block]>): void {
+    if (this.ownHome === undefined) {
+      for (const home of parent.homes) {
+        if (this.otherHomes.has(home)) continue;
+        home.retain();
+        this.otherHomes.add(home);
+      }
+    } else {
+      for (const [index, block] of inherited) block.moveTo(this.ownHome, index);
+    }
+    parent.giveUpHomes();
+  }
+
+  private giveUpHomes(): void {
+    this.leaveOtherHomes();
+    this.ownHome?.release();
+    this.ownHome = undefined;
+  }
+
+  /** True when nobody refers to contents without this layer: no layer below has a reference or another child. */
+  get isUnderAll(): boolean {
+    return lineage(this)
+      .slice(1)
+      .every((layer) => layer.references === 0 && layer.children.size === 1);
   }
 
   retain(): void {
@@ -115,7 +199,7 @@ export class Layer {
     let sum = 0n;
     for (const [index, change] of this.changes) {
       change.difference ??=
-        hashBlock(index, change.data) - (change.before === undefined ? 0n : hashBlock(index, change.before));
+        hashOf(index, change.data) - (change.before === undefined ? 0n : hashOf(index, change.before));
       sum += change.difference;
     }
     return sum;
@@ -138,7 +222,10 @@ export class Layer {
       if (layer.references > 0 || layer.children.size > 1) return;
       const child = layer.children.values().next().value;
       layer.parent?.children.delete(layer);
-      if (child === undefined) continue;
+      if (child === undefined) {
+        layer.giveUpHomes();
+        continue;
+      }
       child.absorb(layer);
       child.parent?.children.add(child);
       return;
@@ -148,6 +235,11 @@ export class Layer {
   /** Takes over the changes of the parent, of which this is the only child. Moves the smaller of the two sets. */
   private absorb(parent: Layer): void {
     this.parent = parent.parent;
+    const inherited: [number, Block][] = [];
+    for (const [index, { data }] of parent.changes) {
+      if (!this.changes.has(index)) inherited.push([index, data]);
+    }
+    this.inheritHomes(parent, inherited);
     if (parent.changes.size <= this.changes.size) {
       for (const [index, older] of parent.changes) {
         const newer = this.changes.get(index);

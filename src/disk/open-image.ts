@@ -7,8 +7,8 @@ import type { BaseImage, OpenFile } from './types';
 
 export type ImageFormat = 'raw' | 'qcow2';
 
-/** Images that may stand on each other; more is taken for a circle. */
-const MAX_CHAIN = 64;
+/** Images that may stand on each other. */
+const MAX_CHAIN = 10_000;
 
 /**
  * Opens an image for reading; without a format, qcow2 is known by its first bytes, and all else is raw. Throws
@@ -19,7 +19,7 @@ export function openImage(
   format: ImageFormat | undefined,
   openFile: OpenFile,
 ): Promise<BaseImage> {
-  return open(name, format, openFile, undefined, 0);
+  return open(name, format, openFile, undefined, new Set());
 }
 
 async function open(
@@ -27,11 +27,13 @@ async function open(
   format: string | undefined,
   openFile: OpenFile,
   from: string | undefined,
-  depth: number,
+  opened: Set<string>,
 ): Promise<BaseImage> {
-  if (depth >= MAX_CHAIN) {
+  const step = JSON.stringify([from, name]);
+  if (opened.has(step) || opened.size >= MAX_CHAIN) {
     throw userError('DISK_CHAIN', `${name}: its backing files form a circle, or are more than ${MAX_CHAIN}`);
   }
+  opened.add(step);
   if (from !== undefined && /^[a-z][a-z0-9+.-]+:(?!\\)/i.test(name)) {
     throw userError(
       'DISK_BACKING',
@@ -44,7 +46,7 @@ async function open(
       return new RawImage(file);
     case 'qcow2':
       return Qcow2Image.open(file, name, (backing, backingFormat) =>
-        open(backing, backingFormat, openFile, name, depth + 1),
+        open(backing, backingFormat, openFile, name, opened),
       );
     default:
       throw userError(

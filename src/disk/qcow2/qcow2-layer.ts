@@ -49,9 +49,8 @@ export class Qcow2Layer implements BaseImage {
   /** Clusters that nothing refers to after the next flush of the tables. */
   private givenUp: number[] = [];
   /** Clusters that a read that is under way may still look at. */
-  private quarantine: number[] = [];
-  private readsUnderWay = 0;
-  private idle: (() => void)[] = [];
+  private quarantine: { clusters: number[]; reads: ReadonlySet<Promise<unknown>> }[] = [];
+  private readonly reads = new Set<Promise<Uint8Array>>();
   private failure: unknown;
   private closed = false;
 
@@ -136,12 +135,12 @@ export class Qcow2Layer implements BaseImage {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    this.readsUnderWay++;
+    const reading = this.image.read(offset, length);
+    this.reads.add(reading);
     try {
-      return await this.image.read(offset, length);
+      return await reading;
     } finally {
-      this.readsUnderWay--;
-      if (this.readsUnderWay === 0) for (const wake of this.idle.splice(0)) wake();
+      this.reads.delete(reading);
     }
   }
 
@@ -206,9 +205,24 @@ export class Qcow2Layer implements BaseImage {
     });
   }
 
-  /** Resolves when no read is under way. */
-  settled(): Promise<void> {
-    return this.readsUnderWay === 0 ? Promise.resolve() : new Promise((resolve) => this.idle.push(resolve));
+  /** Leaves everything to what is underneath, which must show the same contents, and frees the space. */
+  empty(): Promise<void> {
+    return this.exclusively(async () => {
+      for await (const { offset } of this.held()) {
+        const cluster = offset / this.clusterBytes;
+        const place = await this.tables.locate(cluster);
+        await this.point(cluster, { kind: 'backing' });
+        if (place.kind === 'data') this.giveUp(place.offset, this.clusterBytes);
+        if (place.kind === 'compressed') this.giveUp(place.offset, place.length);
+        if (place.kind === 'zero' && place.offset !== 0) this.giveUp(place.offset, this.clusterBytes);
+      }
+      await this.flushNow();
+    });
+  }
+
+  /** Resolves when the reads that are under way have ended; later ones do not matter. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.reads]);
   }
 
   /** The clusters that this layer itself holds, in order. */
@@ -337,11 +351,27 @@ export class Qcow2Layer implements BaseImage {
     await this.counts.flush(this.file);
     if (oldTable !== undefined) await this.switchTable(oldTable);
     await this.tables.flush(this.file);
-    this.quarantine.push(...this.givenUp.splice(0));
-    // Without reads under way, nobody can look at them any more.
-    if (this.readsUnderWay > 0 || this.quarantine.length === 0) return;
-    for (const cluster of this.quarantine.splice(0)) this.counts.release(cluster);
+    if (this.givenUp.length > 0) {
+      this.quarantine.push({ clusters: this.givenUp.splice(0), reads: new Set(this.reads) });
+    }
+    await this.releaseGivenUp();
+  }
+
+  /** Clusters that no read can look at any more are free, and the file ends where the last one in use does. */
+  private async releaseGivenUp(): Promise<void> {
+    const done = this.quarantine.filter(({ reads }) => [...reads].every((read) => !this.isUnderWay(read)));
+    if (done.length === 0) return;
+    this.quarantine = this.quarantine.filter((batch) => !done.includes(batch));
+    for (const { clusters } of done) for (const cluster of clusters) this.counts.release(cluster);
     await this.counts.writeBlocks(this.file);
+    const bytes = this.counts.trim() * this.clusterBytes;
+    if (bytes >= this.file.sizeBytes) return;
+    await this.file.flush();
+    await this.file.truncate(bytes);
+  }
+
+  private isUnderWay(read: Promise<unknown>): boolean {
+    return (this.reads as ReadonlySet<Promise<unknown>>).has(read);
   }
 
   private async switchTable(old: { first: number; count: number }): Promise<void> {

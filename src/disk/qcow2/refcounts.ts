@@ -118,6 +118,13 @@ export class Refcounts {
     }
   }
 
+  /** Forgets the free clusters behind the last that is in use; returns how many clusters are left. */
+  trim(): number {
+    while (this.end > 0 && this.counts[this.end - 1] === 0) this.end--;
+    this.searchFrom = Math.min(this.searchFrom, this.end);
+    return this.end;
+  }
+
   private hasBlock(cluster: number): boolean {
     return (this.blocks[Math.floor(cluster / this.perBlock)] ?? 0) !== 0;
   }
