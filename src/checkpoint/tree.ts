@@ -4,6 +4,10 @@
  * Two orders must not be confused. `base` is the node from whose page table this one's pages descend; releasing frames
  * needs it (see machine/memory.ts). What came before what in the guest's time is the business of branches, which the
  * room above keeps: here a node only carries its branch's number and how much of the log and console preceded it.
+ *
+ * A node that several others descend from keeps its pages when it is deleted, unseen: those others may share a frame
+ * that it alone connects, and without it each would take the frame for its own. It goes as soon as one of them at most
+ * is left.
  */
 import { defined, invariant, userError } from '../base/errors';
 import type { Machine, MachineState } from '../machine/machine';
@@ -28,6 +32,7 @@ interface Node {
   readonly checkpoint: Checkpoint;
   base: Node | undefined;
   readonly children: Set<Node>;
+  deleted: boolean;
 }
 
 export interface TakeOptions {
@@ -68,7 +73,7 @@ export class CheckpointTree {
       name: options.name,
       automatic: options.automatic,
     };
-    const node: Node = { checkpoint, base: this.living, children: new Set() };
+    const node: Node = { checkpoint, base: this.living, children: new Set(), deleted: false };
     this.living?.children.add(node);
     this.nodes.set(checkpoint.id, node);
     this.living = node;
@@ -78,28 +83,42 @@ export class CheckpointTree {
   /** Makes the machine's state that of the checkpoint. The present state is dropped. */
   restore(id: string): Checkpoint {
     const node = this.node(id);
+    const before = this.living;
     this.machine.restore(node.checkpoint.state);
     this.living = node;
+    this.collect(before);
     return node.checkpoint;
   }
 
   /** Forgets a checkpoint and frees what only it holds. */
   delete(id: string): void {
     const node = this.node(id);
-    const { base } = node;
-    this.machine.memory.release(
-      node.checkpoint.state.pages,
-      base?.checkpoint.state.pages,
-      [...node.children].map((child) => child.checkpoint.state.pages),
-    );
-    for (const contents of node.checkpoint.state.disks) contents.release();
-    for (const child of node.children) {
-      child.base = base;
-      base?.children.add(child);
-    }
-    base?.children.delete(node);
-    if (this.living === node) this.living = base;
     this.nodes.delete(id);
+    node.deleted = true;
+    for (const contents of node.checkpoint.state.disks) contents.release();
+    this.collect(node);
+  }
+
+  /** Frees the pages of a deleted node that one other at most descends from, and then of those before it. */
+  private collect(start: Node | undefined): void {
+    for (let node = start; node?.deleted === true;) {
+      const { base, children } = node;
+      if (children.size + (this.living === node ? 1 : 0) > 1) return;
+      this.machine.memory.release(
+        node.checkpoint.state.pages,
+        base?.checkpoint.state.pages,
+        [...children].map((child) => child.checkpoint.state.pages),
+      );
+      for (const child of children) {
+        child.base = base;
+        base?.children.add(child);
+      }
+      base?.children.delete(node);
+      if (this.living === node) this.living = base;
+      // Released: it must not be taken for one that still waits.
+      node.deleted = false;
+      node = base;
+    }
   }
 
   get(id: string): Checkpoint {

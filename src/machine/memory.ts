@@ -199,17 +199,45 @@ export class GuestMemory {
   }
 
   /**
-   * Frees what only `table` holds. `neighbours` are its parent and its children in the tree, without the living table,
-   * which is considered where it descends from `table`; it then descends from `parent`.
+   * Frees what only `table` holds. `children` are the frozen tables that descend from it; the living one is considered
+   * where it does. One at most, of all these, may descend from it: it then descends from `parent`.
    */
   release(table: PageTable, parent: PageTable | undefined, children: readonly PageTable[]): void {
+    const ofLiving = this.parent === table.directory;
+    invariant(
+      children.length + (ofLiving ? 1 : 0) <= 1,
+      'what descends from a table could share frames without it',
+    );
     const neighbours = children.map((child) => child.directory);
     if (parent) neighbours.push(parent.directory);
-    if (this.parent === table.directory) {
-      neighbours.push(this.directory());
-      this.parent = parent?.directory;
-    }
+    if (ofLiving) neighbours.push(this.directory());
     this.freeUnshared(table.directory, neighbours);
+    if (ofLiving) {
+      this.parent = parent?.directory;
+      this.adopt();
+    }
+  }
+
+  /**
+   * What the living table does not share with its parent is its own now, though made in an older epoch: it is written in
+   * place from here on. (Copied, the old frame would be nobody's.)
+   */
+  private adopt(): void {
+    const { linear } = this;
+    const epoch = linear.get32(G.epoch);
+    const own = (frame: number): void => {
+      linear.set32(FRAME_EPOCH + 4 * frame, epoch);
+    };
+    this.directory().forEach((leaf, index) => {
+      const inherited = this.parent?.[index];
+      if (leaf === ZERO_LEAF || leaf === inherited) return;
+      own(leaf);
+      for (let page = 0; page < 1024; page++) {
+        const frame = linear.get32(leaf * PAGE + 4 * page);
+        if (frame === ZERO_FRAME) continue;
+        if (inherited === undefined || linear.get32(inherited * PAGE + 4 * page) !== frame) own(frame);
+      }
+    });
   }
 
   private freeUnshared(directory: Uint32Array, neighbours: readonly Uint32Array[]): void {
