@@ -93,11 +93,9 @@ async function scene(vscode: Workbench): Promise<void> {
   await vscode.rowAction(checkpoints, 'before the bug', 'Restore Checkpoint');
   await vscode.waitForStopAt(write);
   await vscode.until('the past', async () => (await vscode.time()).includes('/') && (await isThere()));
-  await page.locator('.view-line').filter({ hasText: 'receipts[next_receipt]' }).click();
-  await vscode.press('F9');
-  await page
-    .locator('.glyph-margin-widgets .codicon-debug-breakpoint-stackframe, .codicon-debug-stackframe-dot')
-    .waitFor();
+  await page.locator('.debug-call-stack').getByText('on_bell').waitFor();
+  await page.getByText('Load More Stack Frames').waitFor({ state: 'detached' });
+  await page.mouse.move(900, 700);
 }
 
 /** Makes room for the views that matter. */

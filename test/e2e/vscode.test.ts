@@ -138,6 +138,10 @@ describe('e2e: a guest in VS Code', function () {
     );
   });
 
+  it('has complained about nothing so far', async () => {
+    assert.deepEqual(await vscode.notifications(), []);
+  });
+
   it('ends', async () => {
     await vscode.debug('Stop');
     await checkpoints.getByText('Checkpoints of a RISC-V guest show here').waitFor();

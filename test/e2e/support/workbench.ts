@@ -118,11 +118,11 @@ export class Workbench {
     await this.press('Enter');
   }
 
-  /** What VS Code complains about in a corner of its window. */
-  async complaints(): Promise<string[]> {
-    return this.page
-      .locator('.notification-toast:has(.codicon-error), .notification-toast:has(.codicon-warning)')
-      .allInnerTexts();
+  /** All notifications that nobody has closed yet: they leave their corner after a while, but not the list. */
+  async notifications(): Promise<string[]> {
+    await this.command('Notifications: Show Notifications');
+    await this.page.locator('.notifications-center.visible').waitFor();
+    return this.page.locator('.notifications-center .notification-list-item-message').allInnerTexts();
   }
 
   /** Answers a question of VS Code's at the top. */
