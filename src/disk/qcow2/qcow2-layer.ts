@@ -209,13 +209,11 @@ export class Qcow2Layer implements BaseImage {
   empty(): Promise<void> {
     return this.exclusively(async () => {
       for await (const { offset } of this.held()) {
-        const cluster = offset / this.clusterBytes;
-        const place = await this.tables.locate(cluster);
-        await this.point(cluster, { kind: 'backing' });
-        if (place.kind === 'data') this.giveUp(place.offset, this.clusterBytes);
+        const place = await this.tables.locate(offset / this.clusterBytes);
         if (place.kind === 'compressed') this.giveUp(place.offset, place.length);
-        if (place.kind === 'zero' && place.offset !== 0) this.giveUp(place.offset, this.clusterBytes);
+        else if (place.kind !== 'backing' && place.offset !== 0) this.giveUp(place.offset, this.clusterBytes);
       }
+      for (const offset of this.tables.dropAll()) this.giveUp(offset, this.clusterBytes);
       await this.flushNow();
     });
   }

@@ -104,6 +104,21 @@ export class Tables {
     if (place.kind === 'zero') table.setUint32(at + 4, table.getUint32(at + 4) | 1);
   }
 
+  /** Every cluster is left to what is underneath; returns the offsets of the tables that are not needed any more. */
+  dropAll(): number[] {
+    const dropped: number[] = [];
+    for (let index = 0; index < this.tableCount; index++) {
+      const offset = this.tableOffset(index);
+      if (offset === 0) continue;
+      dropped.push(offset);
+      putOffset(this.l1, index * 8, 0, false);
+      this.dirtyL1.add(index);
+      this.dirty.delete(offset);
+      this.clean.delete(offset);
+    }
+    return dropped;
+  }
+
   private addTable(l1Index: number, offset: number): DataView {
     const table = new DataView(new ArrayBuffer(this.clusterBytes));
     putOffset(this.l1, l1Index * 8, offset, true);
