@@ -49,7 +49,7 @@ class Tour {
     this.source = await readFile(this.file, 'utf8');
     this.print(style.bold('Chronovisor: a RISC-V guest, debugged forwards and backwards'));
     this.print('The guest is samples/demo/bank.elf, bare metal in M-mode: a bank that loses its gold.');
-    await this.title('Power on, and stop at the first instruction', () => this.powerOn());
+    await this.title("Power on, and stop at the program's first instruction", () => this.powerOn());
     await this.title('Run to a breakpoint, in an interrupt handler', () => this.firstBell());
     await this.title('Take a checkpoint', () => this.checkpoint('first bell'));
     await this.title('Step over a line, and step back', () => this.stepAndBack());
@@ -74,8 +74,8 @@ class Tour {
     await client.request('launch', { ...program, stopOnEntry: true });
     const { reason } = await client.move('configurationDone');
     expect(reason === 'entry', `a stop at the entry, not "${reason}"`);
-    const { instructionPointerReference: pc } = await client.top();
-    return [`stopped at ${pc ?? '?'}, in the reset ROM: ${await this.instant()}`];
+    const { name, instructionPointerReference: pc } = await client.top();
+    return [`stopped at ${pc ?? '?'}, in ${name}: ${await this.instant()}`];
   }
 
   private async firstBell(): Promise<string[]> {

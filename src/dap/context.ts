@@ -17,6 +17,7 @@ export interface Guest {
   readonly debuggee: Debuggee;
   readonly symbols: Symbols;
   readonly programPath: string;
+  readonly entry?: bigint;
   readonly configuration: LaunchConfiguration;
 }
 

@@ -66,7 +66,7 @@ export function watchGuest(context: SessionContext): void {
 }
 
 export function timeOf({ debuggee }: SessionContext): TimeEvent {
-  return { now: debuggee.now, end: debuggee.end, live: debuggee.now === debuggee.end };
+  return { now: debuggee.now, end: debuggee.end, live: debuggee.live };
 }
 
 function watchConsole(context: SessionContext): () => void {

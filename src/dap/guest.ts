@@ -47,6 +47,8 @@ export interface Guest {
   readonly debuggee: TimeMachine;
   readonly symbols: Symbols;
   readonly programPath: string;
+  /** Physical address of the first instruction behind the reset ROM. */
+  readonly entry: bigint;
 }
 
 interface LoadedProgram {
@@ -87,7 +89,12 @@ export async function openGuest(
   };
   const symbols = new SymbolTable();
   for (const elf of [program.elf, firmwareElf]) if (elf) symbols.add(SymbolFile.of(elf));
-  return { debuggee: new TimeMachine(config, { ...options, idle: settings.idle }), symbols, programPath };
+  return {
+    debuggee: new TimeMachine(config, { ...options, idle: settings.idle }),
+    symbols,
+    programPath,
+    entry: BigInt(boot.entry),
+  };
 }
 
 async function loadFirmware(

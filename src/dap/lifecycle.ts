@@ -5,6 +5,7 @@ import type { Message } from '../protocol/message';
 import { capabilities } from './capabilities';
 import type { Breakpoints } from './breakpoints';
 import type { Move, SessionContext, StopReport } from './context';
+import type { Hit, Stop } from '../timetravel/api';
 import type { Call, Registry } from './dispatcher';
 import type { GuestOpener } from './ports';
 import { watchGuest } from './guest-events';
@@ -93,13 +94,23 @@ function start(parts: Lifecycle, call: Call): void {
   run(parts, call);
 }
 
-/** From power-on: stands at the first instruction, or runs. */
+/** From power-on: to the first instruction behind the reset ROM, or on. */
 function run(parts: Lifecycle, call: Call): void {
   const { context } = parts;
   if (context.guest.configuration.stopOnEntry) {
-    context.phase = 'stopped';
-    const report: StopReport = { stop: { kind: 'done' }, reason: 'entry', description: 'Paused at entry' };
-    call.after(() => context.tellStopped(report));
+    context.startMove(call, 'Starting', async (move) => {
+      const { entry } = context.guest;
+      const atEntry = (pc: bigint): boolean => entry === undefined || pc === entry;
+      let stop: Stop = { kind: 'done' };
+      if (!atEntry(context.debuggee.hart(0).pc)) {
+        const accept = (hit: Hit): boolean => atEntry(hit.pc);
+        const temporary = entry === undefined ? [] : [entry];
+        const ended = await context.debuggee.resume({ ...move.options, temporary, accept });
+        // The breakpoint there is nobody's; anything else is told as what it is.
+        if (ended.kind !== 'breakpoint') stop = ended;
+      }
+      return { stop, reason: 'entry', description: 'Paused at entry' };
+    });
     return;
   }
   context.startMove(call, 'Running', (move) => resumeOrEnd(parts, move));

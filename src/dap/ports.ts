@@ -17,6 +17,8 @@ export interface OpenedGuest {
   readonly symbols: Symbols;
   /** Absolute, for display. */
   readonly programPath: string;
+  /** Physical address behind the reset ROM: where stopOnEntry stops. Without it, at power-on. */
+  readonly entry?: bigint;
 }
 
 /** Builds a machine as launch.json asks. Throws UserError for whatever is wrong with the files or the settings. */

@@ -28,12 +28,22 @@ export class StopPoints {
     private readonly code: CodeCache,
     private readonly flushTlbs: () => void,
   ) {
-    this.setSkipAt(-1);
+    this.passBreakpoint(-1, 0n);
+    this.passTrap(-1);
   }
 
-  /** Breakpoints and trap stops do not stop at this instant: the debuggee stands there and goes on. -1: everywhere. */
-  setSkipAt(instant: number): void {
+  /**
+   * The breakpoint at `pc` does not stop at this instant: the debuggee stands there and goes on. -1: nowhere. Another
+   * one at the same instant does: an interrupt that is taken there leads to its handler without an attempt.
+   */
+  passBreakpoint(instant: number, pc: bigint): void {
     this.linear.setCount(G.skipAt, instant);
+    this.linear.set64(G.skipPc, pc);
+  }
+
+  /** Trap stops do not stop at this instant: the debuggee has stopped before this trap. -1: nowhere. */
+  passTrap(instant: number): void {
+    this.linear.setCount(G.skipTrapAt, instant);
   }
 
   /** Virtual addresses; replaces the set before. */

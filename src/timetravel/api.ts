@@ -135,6 +135,8 @@ export interface Debuggee {
   /** Last instant of the present branch: equals `now` when live. */
   readonly end: Instret;
   readonly begin: Instret;
+  /** At the end of what is recorded, with all of its input applied: going on is living on. */
+  readonly live: boolean;
   /** Number of the present branch, 0 first. */
   readonly branch: number;
   /** Ended by poweroff etc.; only the past is left. */

@@ -34,6 +34,17 @@ export class ArmedPoints {
     this.put(NONE, []);
   }
 
+  /** The run goes on behind a hit. A watchpoint's access is over when it is told. */
+  pass(hit: Hit, instant: number): void {
+    if (hit.kind === 'breakpoint') this.stops.passBreakpoint(instant, hit.pc);
+    else if (hit.kind === 'trap') this.stops.passTrap(instant);
+  }
+
+  passNothing(): void {
+    this.stops.passBreakpoint(-1, 0n);
+    this.stops.passTrap(-1);
+  }
+
   private put(points: StopPoints, temporary: readonly bigint[]): void {
     this.stops.setBreakpoints([...points.breakpoints, ...temporary]);
     this.stops.setTraps(points.exceptions, points.interrupts);

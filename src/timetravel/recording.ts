@@ -37,6 +37,10 @@ export class Recording {
   private branches = 1;
   private lastAutomatic = 0;
   private divergence: string | undefined;
+  /** The machine stands where a replay to this instant stops: not behind an interrupt taken for a stop point. */
+  private settled = true;
+  /** Checkpoints taken where a replay stops too, so that they can be compared. */
+  private readonly marks = new WeakSet<Checkpoint>();
   readonly root: Checkpoint;
 
   constructor(
@@ -87,7 +91,9 @@ export class Recording {
   slice(goal: number): SliceResult {
     const entry = this.nextEntry();
     const replaying = !this.live;
-    const bound = entry ? Math.min(goal, entry.at) : replaying ? Math.min(goal, this.branch.end) : goal;
+    const mark = replaying ? this.nextMark() : undefined;
+    const ahead = entry?.at ?? (replaying ? this.branch.end : Infinity);
+    const bound = Math.min(goal, ahead, mark?.state.instret ?? Infinity);
     const stop = this.runGuarded(bound);
     if (stop.kind === 'watchpoint') this.settle();
     if (this.divergence !== undefined) return { kind: 'diverged', message: this.divergence };
@@ -96,7 +102,12 @@ export class Recording {
       if (!this.live) return { kind: 'diverged', message: 'the guest waits where it did not when recorded' };
       return stop;
     }
+    this.settled = stop.kind === 'reached' || stop.kind === 'interrupted';
     if (stop.kind !== 'reached') return stop;
+    if (mark && this.now === mark.state.instret && this.applied === mark.logIndex && !this.agreesWith(mark)) {
+      this.divergence = `the harts at instruction ${this.now} are not those of checkpoint ${mark.id}`;
+      return { kind: 'diverged', message: this.divergence };
+    }
     // An instant means the state before its entries, but for the end of the branch: there all have been applied.
     if (entry?.at === this.now && (goal > this.now || this.now === this.branch.end)) {
       this.applied++;
@@ -117,6 +128,17 @@ export class Recording {
       this.rewind(this.before(this.now));
       throw error;
     }
+  }
+
+  /** The next checkpoint ahead with which a replay can be compared (I8). */
+  private nextMark(): Checkpoint | undefined {
+    let next: Checkpoint | undefined;
+    for (const checkpoint of this.tree.all()) {
+      if (checkpoint.state.instret <= this.now || !this.marks.has(checkpoint) || !this.onPath(checkpoint))
+        continue;
+      if (!next || checkpoint.state.instret < next.state.instret) next = checkpoint;
+    }
+    return next;
   }
 
   /** Takes an automatic checkpoint when one is due. */
@@ -195,13 +217,15 @@ export class Recording {
   // --- checkpoints
 
   take(name: string | undefined, automatic: boolean): Checkpoint {
-    return this.tree.take({
+    const checkpoint = this.tree.take({
       automatic,
       branch: this.branch.id,
       logIndex: this.applied,
       consoleLength: this.consoleLength,
       ...(name === undefined ? {} : { name }),
     });
+    if (this.settled) this.marks.add(checkpoint);
+    return checkpoint;
   }
 
   /** Whether a checkpoint lies on the history of the present branch. */
@@ -217,18 +241,27 @@ export class Recording {
       .sort((x, y) => x.state.instret - y.state.instret || x.logIndex - y.logIndex);
   }
 
-  /** The last checkpoint on the path at or before an instant. */
-  before(at: number): Checkpoint {
+  /** Entries that have been applied in the state that an instant stands for: those before it; at the end, all. */
+  private entriesAt(at: number): number {
+    const { entries, end } = this.branch;
+    if (at >= end) return entries.length;
+    const first = entries.findIndex((entry) => entry.at >= at);
+    return first < 0 ? entries.length : first;
+  }
+
+  /** The last checkpoint on the path at or before an instant, or before the state after so many entries there. */
+  before(at: number, applied = this.entriesAt(at)): Checkpoint {
     let best = this.root;
     for (const checkpoint of this.tree.all()) {
       if (checkpoint.state.instret > at || !this.onPath(checkpoint)) continue;
+      if (checkpoint.state.instret === at && checkpoint.logIndex > applied) continue;
       if (checkpoint.state.instret >= best.state.instret) best = checkpoint;
     }
     return best;
   }
 
   private checkpointAt(at: number): boolean {
-    return this.before(at).state.instret === at;
+    return this.before(at, this.applied).state.instret === at;
   }
 
   /** Goes to a checkpoint on the present branch's history; the branch stays, and with it what follows. */
@@ -238,20 +271,21 @@ export class Recording {
     this.consoleLength = checkpoint.consoleLength;
     this.lastAutomatic = checkpoint.state.instret;
     this.divergence = undefined;
+    this.settled = this.marks.has(checkpoint);
   }
 
   /** Goes to any checkpoint; its branch becomes the present one. */
   restore(id: string, branches: ReadonlyMap<number, Branch>): Checkpoint {
     const checkpoint = this.tree.get(id);
-    if (!this.onPath(checkpoint))
-      this.branch = defined(branches.get(checkpoint.branch), 'branch of a checkpoint');
+    this.branch = defined(branches.get(checkpoint.branch), 'branch of a checkpoint');
     this.rewind(checkpoint);
     return checkpoint;
   }
 
   /** Whether a replay that passes a checkpoint's instant is in the state that it holds: harts only, cheap (I8). */
-  agreesWith(checkpoint: Checkpoint): boolean {
+  private agreesWith(checkpoint: Checkpoint): boolean {
     const { harts } = this.machine;
+    if (checkpoint.state.current !== harts.current) return false;
     return checkpoint.state.harts.every((saved, hart) => {
       const present = harts.saveBlock(hart);
       return present.every((byte, index) => byte === saved[index]);

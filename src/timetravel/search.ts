@@ -60,10 +60,9 @@ export class ReverseSearch {
     options: MoveOptions,
   ): Promise<Found | 'cancelled' | { readonly message: string } | undefined> {
     const { recording, hooks } = this;
-    const { machine } = recording;
     recording.rewind(recording.tree.get(startId));
     hooks.points.arm(options.temporary ?? []);
-    machine.stops.setSkipAt(-1);
+    hooks.points.passNothing();
     let found: Found | undefined;
     while (recording.now < end) {
       if (options.cancel?.cancelled) return 'cancelled';
@@ -73,7 +72,7 @@ export class ReverseSearch {
         // Backwards, an access is undone: the stop is before the instruction that made it.
         const instant = hit.kind === 'watchpoint' ? recording.now - 1 : recording.now;
         if (instant < present && hooks.accept(hit)) found = { hit, instant };
-        if (hit.kind !== 'watchpoint') machine.stops.setSkipAt(recording.now);
+        hooks.points.pass(hit, recording.now);
       } else if (stop.kind === 'waiting') await stop.waiting.whenReady();
       else if (stop.kind === 'diverged') return { message: stop.message };
       else if (stop.kind === 'finished') break;

@@ -13,6 +13,7 @@ import type {
   CheckpointInfo,
   ConsoleOutput,
   Debuggee,
+  Hit,
   HartView,
   HostClock,
   MoveOptions,
@@ -23,7 +24,7 @@ import type {
 import { describeCheckpoint } from './checkpoint-info';
 import { hartView } from './hart-view';
 import { pokesOf } from './pokes';
-import { lastAttemptOf } from './hart-walk';
+import { lastAttemptOf, stepAlone, stepHart } from './hart-walk';
 import type { Branch, Input } from './log';
 import { Recording, type SliceResult } from './recording';
 import { ReverseSearch } from './search';
@@ -58,6 +59,8 @@ export class TimeMachine implements Debuggee {
   private shownBytes = 0;
   private lastYield = 0;
   private hitHart: number | undefined;
+  /** The instant of the trap before which the guest has stopped. */
+  private trapStop: number | undefined;
   private readonly consoleEmitter = new Emitter<ConsoleOutput>();
   private readonly treeEmitter = new Emitter<void>();
   private readonly timeEmitter = new Emitter<void>();
@@ -93,6 +96,9 @@ export class TimeMachine implements Debuggee {
   }
   get end(): Instret {
     return Math.max(this.recording.branch.end, this.now) as Instret;
+  }
+  get live(): boolean {
+    return this.recording.live;
   }
   get branch(): number {
     return this.recording.branch.id;
@@ -163,7 +169,7 @@ export class TimeMachine implements Debuggee {
       return await action();
     } finally {
       this.moving = false;
-      this.recording.machine.stops.setSkipAt(-1);
+      this.armed.passNothing();
       this.armed.disarm();
       this.flushConsole(options?.jumps ?? false);
       for (const bytes of this.pendingInput.splice(0)) this.change({ kind: 'console', bytes });
@@ -197,13 +203,23 @@ export class TimeMachine implements Debuggee {
   /**
    * Forwards to `goal` at most, until an accepted hit. Without points nothing stops it but the end of the guest.
    */
-  private async forward(goal: number, options: MoveOptions, stops: boolean): Promise<Stop> {
+  private async forward(
+    goal: number,
+    options: MoveOptions,
+    stops: boolean,
+    /** Asked at the end of each slice whether this is far enough. */
+    enough?: () => boolean,
+  ): Promise<Stop> {
     const { recording } = this;
     const { machine } = recording;
     const origin = this.now;
+    const standingBeforeTrap = this.trapStop === origin;
+    this.trapStop = undefined;
     if (stops) {
       this.armed.arm(options.temporary ?? []);
-      machine.stops.setSkipAt(this.now);
+      const hart = machine.upcoming()?.hart ?? machine.harts.current;
+      machine.stops.passBreakpoint(origin, machine.pc(hart));
+      machine.stops.passTrap(standingBeforeTrap ? origin : -1);
     }
     for (;;) {
       if (options.cancel?.cancelled) return { kind: 'paused' };
@@ -212,19 +228,26 @@ export class TimeMachine implements Debuggee {
       const hit = this.armed.hitOf(stop);
       if (hit) {
         this.hitHart = hit.hart;
-        if (!options.accept || options.accept(hit)) return hit;
+        if (!options.accept || options.accept(hit)) return this.stopAt(hit);
         this.hitHart = undefined;
-        if (hit.kind !== 'watchpoint') machine.stops.setSkipAt(this.now);
+        this.armed.pass(hit, this.now);
       } else {
         const ended = await this.carryOn(stop, options);
         if (ended) return ended;
       }
       if (this.options.record) recording.automaticCheckpoint();
+      if (enough?.() === true) return { kind: 'done' };
       if (options.onProgress && goal !== Infinity) {
         options.onProgress((this.now - origin) / Math.max(1, goal - origin), 'replaying');
       }
       await this.breathe(false);
     }
+  }
+
+  /** Standing before a trap, going on takes it. */
+  private stopAt(hit: Hit): Hit {
+    this.trapStop = hit.kind === 'trap' ? this.now : undefined;
+    return hit;
   }
 
   /** Does what a slice's end asks for; a Stop when the move ends. */
@@ -296,41 +319,19 @@ export class TimeMachine implements Debuggee {
 
   async stepInstructions(hart: number, count: number, options: MoveOptions = {}): Promise<Stop> {
     return this.move(async () => {
-      for (let done = 0; done < count;) {
-        // Only while it is the hart's turn is the next instruction its own.
-        const next = this.recording.machine.upcoming();
-        const own = next?.hart === hart;
-        const goal = this.now + (own || !next ? 1 : next.turn);
-        const stop = await this.forward(goal, options, true);
-        if (stop.kind !== 'done') return stop;
-        // A hart that waited alone has been woken and has made its step.
-        if (own || this.hartCount === 1) done++;
-      }
-      this.hitHart = hart;
-      return { kind: 'done' };
+      const stop = await stepHart(this.recording, hart, count, (goal, enough) =>
+        this.forward(goal, options, true, enough),
+      );
+      if (stop.kind === 'done') this.hitHart = hart;
+      return stop;
     });
   }
 
   stepSync(hart: number): { readonly kind: 'done' } | undefined {
     invariant(!this.moving, 'one moving operation at a time');
-    const { recording } = this;
-    const { machine } = recording;
-    // As many turns as other harts can have before this one's.
-    for (let turn = 0; turn <= this.hartCount; turn++) {
-      const next = machine.upcoming();
-      if (!next) return undefined;
-      const own = next.hart === hart;
-      const goal = this.now + (own ? 1 : next.turn);
-      while (this.now < goal) {
-        const stop = recording.slice(goal);
-        if (stop.kind !== 'reached' && stop.kind !== 'interrupted') return undefined;
-      }
-      if (own) {
-        this.flushConsole(false);
-        return { kind: 'done' };
-      }
-    }
-    return undefined;
+    if (!stepAlone(this.recording, hart)) return undefined;
+    this.flushConsole(false);
+    return { kind: 'done' };
   }
 
   // --- backwards
@@ -349,7 +350,7 @@ export class TimeMachine implements Debuggee {
         });
         const stop = await search.run(this.now, options);
         this.hitHart = 'hart' in stop ? stop.hart : undefined;
-        return stop;
+        return 'hart' in stop ? this.stopAt(stop) : stop;
       },
       { jumps: true },
     );
@@ -359,16 +360,14 @@ export class TimeMachine implements Debuggee {
     return this.move(
       async () => {
         if (this.hartCount === 1) {
-          if (this.now === 0) return { kind: 'beginning' };
-          return this.goTo(Math.max(0, this.now - count), options);
+          const beyond = count > this.now;
+          const stop = await this.goTo(Math.max(0, this.now - count), options);
+          return beyond && stop.kind === 'done' ? { kind: 'beginning' } : stop;
         }
         for (let done = 0; done < count; done++) {
           const instant = await lastAttemptOf(this.recording, hart, this.now);
-          if (instant === undefined) {
-            await this.goTo(0, options);
-            return { kind: 'beginning' };
-          }
-          await this.goTo(instant, options);
+          await this.goTo(instant ?? 0, options);
+          if (instant === undefined) return { kind: 'beginning' };
         }
         this.hitHart = hart;
         return { kind: 'done' };
@@ -433,7 +432,7 @@ export class TimeMachine implements Debuggee {
   }
 
   get currentCheckpoint(): string | undefined {
-    return this.recording.before(this.now).id;
+    return this.recording.before(this.now, this.recording.applied).id;
   }
 
   private describe(checkpoint: Checkpoint): CheckpointInfo {

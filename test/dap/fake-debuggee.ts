@@ -38,6 +38,9 @@ export class FakeDebuggee implements Debuggee {
   harts: FakeHart[] = [];
   now: Instret = instret(0);
   end: Instret = instret(0);
+  get live(): boolean {
+    return this.now >= this.end;
+  }
   readonly begin = instret(0);
   branch = 0;
   activeHart = 0;
