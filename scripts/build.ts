@@ -37,6 +37,7 @@ const bundles: Bundle[] = [
     options: { banner: { js: '#!/usr/bin/env node' } },
   },
   { entry: 'samples/demo/demo.ts', out: 'dist/demo.js' },
+  { entry: 'bench/index.ts', out: 'dist/bench.js' },
   ...workers(),
 ];
 

@@ -19,6 +19,7 @@ import { createVirtioRng } from './devices/virtio/rng';
 import { placeVirtio, VIRTIO_SLOTS, virtioSlotIrq } from './devices/virtio/slots';
 import { INSTRUCTIONS_PER_TICK } from './config';
 import type { GuestMemory } from './memory';
+import { SectionCache } from './section-cache';
 import type { Finished } from './stop';
 
 export interface BoardHost {
@@ -41,6 +42,7 @@ const MEIP = 11;
 export class Board {
   readonly devices: readonly Device[];
   readonly disks: readonly DiskPort[];
+  private readonly sections = new SectionCache();
   private readonly clint: Clint;
   private readonly uart: Uart;
   private readonly virtio: readonly VirtioMmio[];
@@ -69,6 +71,7 @@ export class Board {
       ticks: () => host.ticks(),
       instructionsPerTick: INSTRUCTIONS_PER_TICK,
       setIrq: (level) => {
+        this.sections.changed(plic);
         plic.setLine(irq, level);
       },
       deadlineChanged: () => {
@@ -148,6 +151,7 @@ export class Board {
   serviceDeadlines(now: Instret): Waiting | undefined {
     for (const device of this.devices) {
       while (device.deadline() <= now) {
+        this.sections.changed(device);
         const waiting = device.onDeadline(now);
         if (waiting) return waiting;
       }
@@ -161,15 +165,27 @@ export class Board {
 
   // --- saving
 
+  /** The guest is about to reach the device through the bus. */
+  accessed(device: Device): void {
+    this.sections.changed(device);
+  }
+
+  /** For a checkpoint: what did not change since the last one is not saved again. */
+  freeze(): Section[] {
+    return this.everySection((device) => this.sections.save(device));
+  }
+
   save(): Section[] {
-    return [
-      ...this.devices.map((device) => device.save()),
-      { name: CONSOLE_SECTION, version: 1, data: this.consoleInUse },
-    ];
+    return this.everySection((device) => device.save());
+  }
+
+  private everySection(save: (device: Device) => Section): Section[] {
+    return [...this.devices.map(save), { name: CONSOLE_SECTION, version: 1, data: this.consoleInUse }];
   }
 
   /** By name, never by position. Sections of devices that this board has not are ignored. */
   restore(sections: readonly Section[]): void {
+    this.sections.clear();
     const named = new Map(sections.map((section) => [section.name, section]));
     for (const device of this.devices) {
       device.restore(defined(named.get(device.name), `state of ${device.name} was saved`));
@@ -179,12 +195,14 @@ export class Board {
 
   /** System reset. */
   reset(): void {
+    this.sections.clear();
     for (const device of this.devices) device.reset();
     this.consoleInUse = 'uart';
   }
 
   /** Requests in flight are forgotten: a restored state brings its own. */
   cancelDisks(): void {
+    this.sections.clear();
     for (const device of this.virtio) device.reset();
   }
 
@@ -192,6 +210,8 @@ export class Board {
 
   /** Input from outside, at this instant. */
   consoleInput(bytes: Uint8Array): void {
+    this.sections.changed(this.uart);
+    if (this.virtioConsole) this.sections.changed(this.virtioConsole);
     const virtio = this.consoleInUse === 'virtio' ? this.virtioConsole?.device : undefined;
     (virtio ?? this.uart).receive(bytes);
   }
@@ -200,6 +220,7 @@ export class Board {
   takeConsoleByte(): number | undefined {
     const DATA = 0;
     const LINE_STATUS = 5;
+    this.sections.changed(this.uart);
     if ((this.uart.read(LINE_STATUS, 1) & 1) === 0) return undefined;
     return this.uart.read(DATA, 1);
   }

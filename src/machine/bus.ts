@@ -7,7 +7,11 @@ import type { LinearMemory } from './memory';
 export class Bus {
   private readonly devices: Device[] = [];
 
-  constructor(private readonly linear: LinearMemory) {}
+  constructor(
+    private readonly linear: LinearMemory,
+    /** The guest is about to read or write the device: either may change it. */
+    private readonly onAccess: (device: Device) => void,
+  ) {}
 
   add(device: Device): void {
     const overlaps = this.devices.some(
@@ -28,6 +32,7 @@ export class Bus {
     const address = this.linear.getCount(G.mmioAddress);
     const device = this.find(address, size);
     if (!device || address % size !== 0) return 0;
+    this.onAccess(device);
     const offset = address - device.base;
     const low = device.read(offset, (size === 8 ? 4 : size) as AccessSize);
     const high = size === 8 ? device.read(offset + 4, 4) : 0;
@@ -41,6 +46,7 @@ export class Bus {
     const address = this.linear.getCount(G.mmioAddress);
     const device = this.find(address, size);
     if (!device || address % size !== 0) return 0;
+    this.onAccess(device);
     const offset = address - device.base;
     const low = this.linear.get32(G.mmioValue);
     if (size === 8) {

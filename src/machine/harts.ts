@@ -173,7 +173,8 @@ export class Harts {
   /** A hart's state without what is derived: equal for equal states. */
   saveBlock(hart: number): Uint8Array {
     const base = this.base(hart);
-    const block = this.linear.u8.slice(base, base + H.end - CURRENT);
+    // By words: copying shared memory is done an element at a time.
+    const block = new Uint8Array(this.linear.u32.slice(base / 4, (base + H.end - CURRENT) / 4).buffer);
     for (const [from, to] of DERIVED) block.fill(0, from - CURRENT, to - CURRENT);
     return block;
   }

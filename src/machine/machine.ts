@@ -67,6 +67,7 @@ export class Machine {
   private finished: Finished | undefined;
   private resetWanted = false;
   private timeSkew = 0;
+  ranLast = 0; // the hart that made the last attempt; no state: after a restore it says nothing
 
   constructor(
     readonly config: MachineConfig,
@@ -88,7 +89,9 @@ export class Machine {
       this.code.forgetSlot(slot);
     });
     this.harts = new Harts(this.linear, engine, config.harts, config.quantum ?? DEFAULT_QUANTUM);
-    this.bus = new Bus(this.linear);
+    this.bus = new Bus(this.linear, (device) => {
+      this.board.accessed(device);
+    });
     this.stops = new StopPoints(this.linear, this.code, () => {
       this.flushAllTlbs();
     });
@@ -272,6 +275,7 @@ export class Machine {
     budget = Math.min(budget, toDeadline);
     if (harts.count > 1) budget = Math.min(budget, harts.quantumLeft);
     invariant(budget > 0, 'a slice makes progress');
+    this.ranLast = harts.current;
     linear.set32(G.exit, Exit.none);
     linear.set32(G.budget, budget);
     linear.setCount(G.icountEnd, this.count + budget);
@@ -326,7 +330,7 @@ export class Machine {
     const pc = this.linear.get64(H.pc);
     if (this.code.hasBreakpoint(pc)) return { kind: 'breakpoint', hart, pc };
     // The mark belongs to another virtual address of the same page: pass it.
-    this.stops.setSkipAt(this.count);
+    this.stops.passBreakpoint(this.count, pc);
     return undefined;
   }
 
@@ -384,7 +388,7 @@ export class Machine {
       current: this.harts.current,
       quantumLeft: this.harts.quantumLeft,
       harts: Array.from({ length: this.harts.count }, (_, hart) => this.harts.saveBlock(hart)),
-      sections: this.board.save(),
+      sections: this.board.freeze(),
       finished: this.finished,
       pages,
       disks: this.board.disks.map((disk) => disk.freeze()),
@@ -430,7 +434,8 @@ export class Machine {
     for (let hart = 0; hart < this.harts.count; hart++) {
       for (let context = 0; context < DATA_CONTEXTS; context++) {
         const start = TLB_BASE + hart * HART_TLB_BYTES + context * CONTEXT_BYTES + TLB_BYTES;
-        this.linear.u8.fill(0xff, start, start + TLB_BYTES);
+        // By words: filling shared memory is done an element at a time.
+        this.linear.u32.fill(0xffff_ffff, start / 4, (start + TLB_BYTES) / 4);
       }
     }
   }
