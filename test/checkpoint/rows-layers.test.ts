@@ -160,7 +160,7 @@ describe('live checkpoints: disk layers', function () {
     const two = await keep('two');
     await writes(301, 0x43);
     await assert.rejects(files.commit('two'), { code: 'COMMIT_IN_USE' }, 'one is kept, and would be lost');
-    assert.ok(!two.contents.isUnderAll && !one.contents.isUnderAll === false);
+    assert.deepEqual([one.contents.isUnderAll, two.contents.isUnderAll], [true, false]);
     const reading = shown();
     const committing = files.commit('one', base);
     await writes(5, 0x44);

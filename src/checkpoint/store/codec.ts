@@ -84,7 +84,7 @@ export class Codec {
     if (length > MAX_OBJECT_BYTES || stored.length > MAX_OBJECT_BYTES) throw damaged();
     if (coding === Coding.raw) {
       if (stored.length !== length) throw damaged();
-      return stored.slice();
+      return new Uint8Array(stored);
     }
     if (coding !== Coding.lz4) throw damaged();
     this.load(stored);

@@ -129,7 +129,7 @@ class Reader {
       case Major.negative:
         return -1 - value;
       case Major.bytes:
-        return this.take(value).slice();
+        return new Uint8Array(this.take(value));
       case Major.text:
         return this.text(value);
       case Major.array:

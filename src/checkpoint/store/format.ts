@@ -174,7 +174,10 @@ export function readBeginning(codec: Codec, bytes: Uint8Array): Beginning {
   return { kind: isBlank(bytes) ? 'empty' : 'foreign', segmentBytes, anchors };
 }
 
-const isBlank = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
+function isBlank(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte !== 0) return false;
+  return true;
+}
 
 // --- root
 

@@ -165,6 +165,11 @@ export class SegmentLog {
     if (this.failure) throw this.failure;
   }
 
+  /** Waits for all writes that are on their way; does not throw. */
+  settle(): Promise<void> {
+    return this.writes;
+  }
+
   /** Waits until at most `bytes` wait to be written. */
   async drain(bytes: number): Promise<void> {
     while (this.pending > bytes && !this.failure) await this.writes;

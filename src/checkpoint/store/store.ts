@@ -127,23 +127,24 @@ export class CheckpointStore {
   async begin(options: SaveOptions): Promise<SaveTransaction> {
     await this.core.ready();
     const like = options.like === undefined ? undefined : await this.read(options.like);
+    const owner = {
+      core: this.core,
+      pause: this.pause,
+      makeRoom: () => this.makeRoom(),
+      ended: (ended: SaveTransaction, summary?: CheckpointSummary): void => {
+        this.transactions.delete(ended);
+        if (summary) this.summaries.set(Number(summary.id), summary);
+        else this.roomTried = false;
+      },
+    };
+    const transaction = new SaveTransaction(owner, options, like);
+    this.transactions.add(transaction);
     try {
       await this.makeRoom();
-      const owner = {
-        core: this.core,
-        pause: this.pause,
-        makeRoom: () => this.makeRoom(),
-        ended: (ended: SaveTransaction, summary?: CheckpointSummary): void => {
-          this.transactions.delete(ended);
-          if (summary) this.summaries.set(Number(summary.id), summary);
-          else this.roomTried = false;
-        },
-      };
-      const transaction = new SaveTransaction(owner, options, like);
-      this.transactions.add(transaction);
+      transaction.putSections();
       return transaction;
     } catch (error) {
-      like?.close();
+      transaction.abort();
       throw error;
     }
   }
@@ -312,6 +313,8 @@ export class CheckpointStore {
     await this.alone(async () => {
       if (!little() || this.roomTried) return;
       this.roomTried = true;
+      // What was given up while it was being written is free only now.
+      await this.core.state.log.settle();
       if (this.core.state.leftovers) await sweep(this.core, this.roots(), this.pause);
       await compact(this.core, NOT_QUITE_FULL, this.pause);
     });

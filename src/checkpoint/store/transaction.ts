@@ -48,7 +48,7 @@ export class SaveTransaction {
   private readonly ram: MapBuilder;
   private readonly disks: readonly { pointer: DiskPointer; blocks: MapBuilder }[];
   private readonly epoch: number;
-  private readonly sections: readonly SectionRef[];
+  private sections: readonly SectionRef[] = [];
   private state: 'open' | 'committing' | 'ended' = 'open';
   private readonly bytesBefore: number;
   private pagesPut = 0;
@@ -66,7 +66,12 @@ export class SaveTransaction {
       blocks: new MapBuilder(like?.disks[i]?.blocks.root ?? new Map<number, number>()),
     }));
     this.bytesBefore = core.state.log.bytesWritten;
-    this.sections = options.sections.map(({ name, version, data }) => ({
+  }
+
+  /** Puts what is known from the beginning. Throws 'STORE_FULL', 'STORE_IO'. */
+  putSections(): void {
+    const { core } = this.owner;
+    this.sections = this.options.sections.map(({ name, version, data }) => ({
       name,
       version,
       blob: putBlob(core, encodeData(data), this.held),

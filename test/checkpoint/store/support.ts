@@ -20,6 +20,14 @@ export interface Model {
 
 /** 0 is a page of zeroes; even numbers compress well, odd ones do not. */
 export function contentOf(number: number): Uint8Array {
+  let page = contents.get(number);
+  if (!page) contents.set(number, (page = makeContent(number)));
+  return page;
+}
+
+const contents = new Map<number, Uint8Array>();
+
+function makeContent(number: number): Uint8Array {
   const page = new Uint8Array(PAGE);
   if (number === 0) return page;
   let state = number * 0x9e37_79b1;
@@ -67,17 +75,31 @@ export async function begin(
     disks: [pointer],
     ...(like ? { like: like.id } : {}),
   });
-  const before = like?.model;
+  try {
+    await putAll(transaction, model, like?.model);
+    return transaction;
+  } catch (error) {
+    transaction.abort();
+    throw error;
+  }
+}
+
+async function putAll(transaction: SaveTransaction, model: Model, before: Model | undefined): Promise<void> {
+  let count = 0;
+  const flow = async (): Promise<void> => {
+    if (++count % 64 === 0) await transaction.flow();
+  };
   for (const [page, content] of model.pages) {
     if (before?.pages.get(page) !== content) transaction.putPage(page, contentOf(content));
+    await flow();
   }
   for (const page of before?.pages.keys() ?? []) {
     if (!model.pages.has(page)) transaction.putPage(page, contentOf(0));
   }
   for (const [block, content] of model.blocks) {
     if (before?.blocks.get(block) !== content) transaction.putDiskBlock(0, block, contentOf(content));
+    await flow();
   }
-  return transaction;
 }
 
 export async function save(

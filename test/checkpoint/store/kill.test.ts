@@ -1,0 +1,122 @@
+/**
+ * A process that saves, deletes and imports is killed with SIGKILL at random moments. Afterwards the store opens; what the
+ * process said was saved is there, what it said was deleted is not; each listed checkpoint is whole; no other file is left.
+ * CHRONOVISOR_KILLS: how often (default 30; 300 under CI=true).
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { build } from 'esbuild';
+import { openStore, preallocate } from '../../../src/host/store/open-store';
+import { inCi } from '../../support/tools';
+import { randomFrom } from './crash-space';
+import { modelOf, type ChildArguments } from './kill-child';
+import { assertHolds } from './support';
+
+const KILLS = Number(process.env['CHRONOVISOR_KILLS'] ?? (inCi() ? 300 : 30));
+
+/** The longest that a process lives after it is ready, milliseconds: some operations long. */
+const LIFE_MS = 300;
+/** Some are killed while they start, open the store and take its lock. */
+const START_MS = 250;
+
+/** Lives until it is killed; returns what it said. */
+async function runAndKill(script: string, child: ChildArguments, random: () => number): Promise<string[]> {
+  const lines: string[] = [];
+  const process_ = spawn(process.execPath, [script, ...child], {
+    env: { ...process.env, CHRONOVISOR_KILL_CHILD: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = new Promise<void>((resolve) => process_.on('close', () => resolve()));
+  const reader = createInterface(process_.stdout);
+  const ready = new Promise<void>((resolve) => {
+    reader.on('line', (line) => {
+      lines.push(line);
+      if (line === 'ready') resolve();
+    });
+  });
+  // Not a wait for something to happen: the moment of the kill is what is being varied.
+  if (random() < 0.15) await delay(random() * START_MS);
+  else {
+    await Promise.race([ready, closed]);
+    await delay(random() * LIFE_MS);
+  }
+  process_.kill('SIGKILL');
+  await closed;
+  return lines;
+}
+
+/** What must be, what may be, as told by processes so far. */
+class Told {
+  readonly saved = new Set<string>();
+  readonly maybeDeleted = new Set<string>();
+
+  hear(lines: readonly string[]): void {
+    for (const line of lines) {
+      const [verb, name = ''] = line.split(' ');
+      assert.notEqual(verb, 'failed', line);
+      if (verb === 'saved') this.saved.add(name);
+      if (verb === 'deleting') this.maybeDeleted.add(name);
+      if (verb === 'deleted') this.saved.delete(name);
+    }
+  }
+
+  check(listed: ReadonlySet<string>): void {
+    for (const name of this.saved) {
+      assert.ok(listed.has(name) || this.maybeDeleted.has(name), `${name} was saved`);
+    }
+    for (const name of this.maybeDeleted) {
+      assert.ok(!listed.has(name) || this.saved.has(name), `${name} was deleted`);
+    }
+    this.saved.clear();
+    this.maybeDeleted.clear();
+    for (const name of listed) this.saved.add(name);
+  }
+}
+
+describe('store: killed processes', function () {
+  this.timeout(KILLS * 10_000 + 60_000);
+  let folder: string;
+  let script: string;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'chronovisor-kill-'));
+    script = join(folder, 'child.cjs');
+    const entry = join(__dirname, 'kill-child.ts');
+    await build({ entryPoints: [entry], bundle: true, platform: 'node', outfile: script, logLevel: 'error' });
+  });
+  after(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const fixed of ['growing', 'fixed'] as const) {
+    it(`leave the store whole, in a ${fixed} file`, async () => {
+      const place = join(folder, fixed);
+      mkdirSync(place);
+      const path = join(place, 'checkpoints.cvstore');
+      if (fixed === 'fixed') await preallocate(path, 24 * 1024 * 1024);
+      const told = new Told();
+      let [finished, kept] = [0, 0];
+      for (let kill = 1; kill <= Math.ceil(KILLS / 2); kill++) {
+        const random = randomFrom(kill);
+        const lines = await runAndKill(script, [folder, path, fixed, String(kill)], random);
+        told.hear(lines);
+        finished += lines.length;
+        const opened = await openStore(path, { fixed: fixed === 'fixed' });
+        assert.equal(opened.store.fellBack, false);
+        for (const { id, name } of opened.store.list()) {
+          await assertHolds(opened.store, id, modelOf(name));
+          kept++;
+        }
+        told.check(new Set(opened.store.list().map(({ name }) => name)));
+        await opened.close();
+        assert.deepEqual(readdirSync(place), ['checkpoints.cvstore']);
+      }
+      assert.ok(finished > KILLS / 2 && kept > 0, 'processes lived long enough to do something');
+    });
+  }
+});
