@@ -56,8 +56,11 @@ export const G = fields(0x1000, [
   ['slotCount', 4],
   /** Decode slots that carry breakpoint marks exist. */
   ['breakpoints', 4],
-  /** Instret (i64) at which breakpoints, trap stops do not stop: where the debuggee stands. */
+  /** Instret (i64) and pc at which a breakpoint does not stop: where the debuggee stands. */
   ['skipAt', 8],
+  ['skipPc', 8],
+  /** Instret (i64) at which trap stops do not stop: before this trap the debuggee has stopped already. */
+  ['skipTrapAt', 8],
   ['stopExceptions', 8],
   ['stopInterrupts', 8],
   ['watchCount', 4],

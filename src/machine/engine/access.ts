@@ -169,12 +169,12 @@ export function emitAccess(
       );
       f.return(value);
     });
-    f.if(cell32(G.watchCount), () => {
-      f.call(checkWatch, va, size, 0);
-    });
     const pa = f.let(f.callI64(translateData, va, Access.read, size));
     f.if(cell32(G.trapPending), () => {
       f.return(0n);
+    });
+    f.if(cell32(G.watchCount), () => {
+      f.call(checkWatch, va, size, 0);
     });
     const frame = f.let(f.callI32(memory.frameOf, pa));
     f.if(frame.ne(0), () => {

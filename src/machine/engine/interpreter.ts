@@ -61,6 +61,21 @@ abstract class RecordContext extends EngineContext {
     super(f, handler.length, e);
   }
 
+  private heldDestination: Local<I32> | undefined;
+
+  /** Reads the destination's place before a store that may be to the instruction itself, which clears its record. */
+  private holdDestination(): void {
+    this.heldDestination = this.f.let(this.byte(RecordField.a));
+  }
+  override amo(bytes: 4 | 8, address: I64, combine: (old: I64) => I64): I64 {
+    this.holdDestination();
+    return super.amo(bytes, address, combine);
+  }
+  override storeConditional(bytes: 4 | 8, address: I64, value: I64): I64 {
+    this.holdDestination();
+    return super.storeConditional(bytes, address, value);
+  }
+
   private get destination(): boolean {
     return hasDestination(this.handler.semantics);
   }
@@ -77,7 +92,7 @@ abstract class RecordContext extends EngineContext {
     return this.byte(this.secondAt()).load64(H.x);
   }
   setRd(value: I64): void {
-    this.f.store64(this.byte(RecordField.a), value, H.x);
+    this.f.store64(this.heldDestination ?? this.byte(RecordField.a), value, H.x);
     // A pure instruction with rd = x0 was decoded to a nop; the others may have written x0 just now.
     if (!this.handler.semantics.pure) setCell64(this.f, H.x, 0n);
   }
@@ -372,7 +387,10 @@ function emitDispatch(
   };
   own[Op.breakpoint] = () => {
     s.spill();
-    f.if(icountNow().ne(cell64(G.skipAt)).and(cell32(G.breakpoints).eq(1)), () => {
+    const passed = icountNow()
+      .eq(cell64(G.skipAt))
+      .and(s.pc().eq(cell64(G.skipPc)));
+    f.if(passed.eqz().and(cell32(G.breakpoints).eq(1)), () => {
       setCell64(f, H.pc, s.pc());
       setCell32(f, G.budget, budget.add(1));
       f.return(Exit.breakpoint);

@@ -77,7 +77,7 @@ export function emitTraps(m: ModuleBuilder, tlb: TlbFunctions): TrapFunctions {
 
   const stops = (f: FunctionBuilder, set: I64, cause: I32, undo: () => void): void => {
     f.if(bitAt(set, cause), () => {
-      f.if(icountNow().ne(cell64(G.skipAt)), () => {
+      f.if(icountNow().ne(cell64(G.skipTrapAt)), () => {
         setCell32(f, G.exit, Exit.trap);
         undo();
         f.return(1);
@@ -122,7 +122,7 @@ export function emitTraps(m: ModuleBuilder, tlb: TlbFunctions): TrapFunctions {
     setCell64(f, G.trapTval, 0n);
     // The budget is not yet charged for the next attempt here: now = icountEnd - budget.
     f.if(bitAt(cell64(G.stopInterrupts), cause), () => {
-      f.if(icountNow().add(1n).ne(cell64(G.skipAt)), () => {
+      f.if(icountNow().add(1n).ne(cell64(G.skipTrapAt)), () => {
         setCell32(f, G.trapCause, cause.or(-0x8000_0000));
         setCell32(f, G.exit, Exit.trap);
         f.return(1);
