@@ -141,9 +141,9 @@ export class Recording {
     return next;
   }
 
-  /** Takes an automatic checkpoint when one is due. */
-  automaticCheckpoint(): void {
-    if (Math.abs(this.now - this.lastAutomatic) < AUTOMATIC_INTERVAL) return;
+  /** Takes an automatic checkpoint when one is due: when the last one is `interval` instructions away. */
+  automaticCheckpoint(interval = AUTOMATIC_INTERVAL): void {
+    if (Math.abs(this.now - this.lastAutomatic) < interval) return;
     this.lastAutomatic = this.now;
     if (this.checkpointAt(this.now)) return;
     this.take(undefined, true);
