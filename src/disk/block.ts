@@ -18,6 +18,8 @@ export interface Home {
  */
 export class Block {
   private knownHash: bigint | undefined;
+  /** Its bytes are in memory still, for requests that have begun. */
+  isLeaving = false;
 
   constructor(
     /** undefined while it is in its home only. */

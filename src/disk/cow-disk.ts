@@ -96,7 +96,7 @@ export class CowDisk {
     this.top.moveTo(layer, this.view);
     const given = this.top;
     this.top = new Layer(layer);
-    given.drop();
+    this.evict(given.drop());
   }
 
   /** Hash of the present contents, as CowContents.hash. */
@@ -154,7 +154,7 @@ export class CowDisk {
     for (let at = start; at < end; at = blockEnd(at)) {
       const index = Math.floor(at / BLOCK_BYTES);
       const block = this.view.get(index);
-      if (block?.bytes !== undefined) continue;
+      if (block?.bytes !== undefined && !block.isLeaving) continue;
       const image = block === undefined ? this.base : defined(block.home).image;
       let range = ranges.get(image);
       if (range === undefined) ranges.set(image, (range = { offset: at, end: at, blocks: new Map() }));
@@ -277,7 +277,7 @@ export class CowContents {
   release(): void {
     this.checkHeld();
     this.released = true;
-    this.layer.release();
+    this.disk.evict(this.layer.release());
   }
 
   /** For the disk itself. */

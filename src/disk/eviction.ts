@@ -1,6 +1,6 @@
 /**
  * Lets blocks leave memory that are in a file. A request that began before counts on what was in memory then: the
- * blocks stay until it has ended.
+ * blocks stay until it has ended. One that begins later does not count on them: it has them fetched.
  */
 import type { Block } from './block';
 
@@ -28,7 +28,10 @@ export class Eviction<Request> {
 
   evict(blocks: readonly Block[]): void {
     if (this.underWay.size === 0) drop(blocks);
-    else this.waiting.push({ blocks, before: new Set(this.underWay) });
+    else {
+      for (const block of blocks) block.isLeaving = true;
+      this.waiting.push({ blocks, before: new Set(this.underWay) });
+    }
   }
 }
 

@@ -50,19 +50,6 @@ export class WritableRaw extends RawImage {
   }
 }
 
-/** Stands for an image that can be opened again in another way, e.g. for writing. */
-export class SwitchableImage implements BaseImage {
-  constructor(public image: BaseImage) {}
-
-  get sizeBytes(): number {
-    return this.image.sizeBytes;
-  }
-
-  read(offset: number, length: number): Promise<Uint8Array> {
-    return this.image.read(offset, length);
-  }
-}
-
 /** Exactly `length` bytes of a file; zeroes past its end. */
 export async function readPadded(file: ByteFile, offset: number, length: number): Promise<Uint8Array> {
   const available = Math.max(0, Math.min(length, file.sizeBytes - offset));

@@ -127,7 +127,8 @@ export class Layer {
   }
 
   /** On absorbing `parent`, whose blocks are this layer's now. */
-  private inheritHomes(parent: Layer, inherited: Iterable<readonly [number, Block]>): void {
+  private inheritHomes(parent: Layer, inherited: Iterable<readonly [number, Block]>): Block[] {
+    const movable: Block[] = [];
     if (this.ownHome === undefined) {
       for (const home of parent.homes) {
         if (this.otherHomes.has(home)) continue;
@@ -135,9 +136,10 @@ export class Layer {
         this.otherHomes.add(home);
       }
     } else {
-      for (const [index, block] of inherited) block.moveTo(this.ownHome, index);
+      for (const [index, block] of inherited) if (block.moveTo(this.ownHome, index)) movable.push(block);
     }
     parent.giveUpHomes();
+    return movable;
   }
 
   private giveUpHomes(): void {
@@ -157,16 +159,17 @@ export class Layer {
     this.references++;
   }
 
-  release(): void {
+  /** Returns the blocks that could leave memory since. */
+  release(): Block[] {
     invariant(this.references > 0, 'a layer is released as often as it was retained');
     this.references--;
-    this.collapse();
+    return this.collapse();
   }
 
-  /** The topmost layer is given up. */
-  drop(): void {
+  /** The topmost layer is given up; see release. */
+  drop(): Block[] {
     invariant(this.references === 0 && this.children.size === 0, 'I3: a frozen layer is not dropped');
-    this.collapse();
+    return this.collapse();
   }
 
   /** Changes the view from this layer's contents to those of `target`. */
@@ -217,36 +220,37 @@ export class Layer {
   }
 
   /** Nobody may need this layer any more; then the same is asked of its parent. */
-  private collapse(): void {
+  private collapse(): Block[] {
     for (const layer of lineage(this)) {
-      if (layer.references > 0 || layer.children.size > 1) return;
+      if (layer.references > 0 || layer.children.size > 1) return [];
       const child = layer.children.values().next().value;
       layer.parent?.children.delete(layer);
       if (child === undefined) {
         layer.giveUpHomes();
         continue;
       }
-      child.absorb(layer);
+      const movable = child.absorb(layer);
       child.parent?.children.add(child);
-      return;
+      return movable;
     }
+    return [];
   }
 
   /** Takes over the changes of the parent, of which this is the only child. Moves the smaller of the two sets. */
-  private absorb(parent: Layer): void {
+  private absorb(parent: Layer): Block[] {
     this.parent = parent.parent;
     const inherited: [number, Block][] = [];
     for (const [index, { data }] of parent.changes) {
       if (!this.changes.has(index)) inherited.push([index, data]);
     }
-    this.inheritHomes(parent, inherited);
+    const movable = this.inheritHomes(parent, inherited);
     if (parent.changes.size <= this.changes.size) {
       for (const [index, older] of parent.changes) {
         const newer = this.changes.get(index);
         if (newer === undefined) this.changes.set(index, older);
         else this.changes.set(index, joined(older, newer));
       }
-      return;
+      return movable;
     }
     for (const [index, newer] of this.changes) {
       const older = parent.changes.get(index);
@@ -254,6 +258,7 @@ export class Layer {
     }
     this.changes = parent.changes;
     parent.changes = new Map();
+    return movable;
   }
 }
 

@@ -177,9 +177,11 @@ class World {
   /** Commits a checkpoint into the base, if all that is held stands on it. */
   async commit(checkpoint: Checkpoint): Promise<boolean> {
     const name = await checkpoint.saved;
-    const saves = await Promise.all(this.checkpoints.map(({ saved }) => saved));
-    const chains = saves.map((saved) => saved === undefined || this.files.chainOf(saved).at(-1) === name);
-    if (name === undefined || !checkpoint.contents.isUnderAll || chains.includes(false)) return false;
+    for (const { saved } of this.checkpoints) {
+      const other = await saved;
+      if (other !== undefined && this.files.chainOf(other).at(-1) !== name) return false;
+    }
+    if (name === undefined || !checkpoint.contents.isUnderAll) return false;
     if (this.files.chainOf(name).length > 1) return false;
     await this.files.commit(name, this.base);
     return true;
