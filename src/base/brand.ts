@@ -11,8 +11,6 @@ export interface Kind<K extends string> {
 
 /** A guest physical address (RISC-V privileged spec 4.1: at most 56 bits). */
 export type PhysAddr = bigint & Kind<'phys'>;
-/** A guest virtual address, as an unsigned 64-bit value. */
-export type VirtAddr = bigint & Kind<'virt'>;
 /**
  * A point in virtual time (I1): instructions attempted since reset, all harts together. Attempts that end in a trap
  * count too, so that a guest which only traps still makes time pass (docs/decisions/0002-time.md).
@@ -20,5 +18,4 @@ export type VirtAddr = bigint & Kind<'virt'>;
 export type Instret = number & Kind<'instret'>;
 
 export const physAddr = (value: bigint): PhysAddr => BigInt.asUintN(64, value) as PhysAddr;
-export const virtAddr = (value: bigint): VirtAddr => BigInt.asUintN(64, value) as VirtAddr;
 export const instret = (value: number): Instret => value as Instret;

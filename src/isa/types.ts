@@ -3,7 +3,7 @@
  * and the translator all derive from it. Semantics are written once, against SemanticsContext; an engine supplies the
  * context. The interpreter's context reads operands from a predecoded record, the translator's has constants.
  */
-import type { FunctionBuilder, I32, I32Like, I64, I64Like } from '../wasm';
+import type { FunctionBuilder, I32, I64, I64Like } from '../wasm';
 
 /** Operand values of one decoded instruction. Register numbers 0..31; fields that an instruction lacks are 0. */
 export interface Operands {
@@ -157,5 +157,3 @@ export interface CsrRow {
   readonly fields: readonly CsrField[];
   readonly behaviour: CsrBehaviour;
 }
-
-export type { I32Like };

@@ -8,7 +8,6 @@
  */
 import { invariant, userError } from '../base/errors';
 import {
-  FIRST_FRAME,
   FRAME_EPOCH,
   FRAME_SLOT,
   FREE_STACK,
@@ -124,7 +123,7 @@ export class GuestMemory {
     // The page after the tables holds the zero page and the zero leaf; epoch 0: never writable.
     for (let page = 0; page < 1024; page++) linear.set32(ZERO_LEAF * PAGE + 4 * page, ZERO_FRAME);
     for (let leaf = 0; leaf < MAX_RAM_PAGES / 1024; leaf++) linear.set32(G.directory + 4 * leaf, ZERO_LEAF);
-    this.addFrames(FIRST_FRAME + 2, FIRST_FRAME + 16);
+    this.addFrames(ZERO_LEAF + 1, ZERO_FRAME + 16);
   }
 
   // --- frames

@@ -19,8 +19,6 @@ import {
   type ValueType,
   I32T,
   I64T,
-  F32T,
-  F64T,
 } from './expr';
 
 /** The expression class that belongs to a value type. */
@@ -347,5 +345,3 @@ export class FunctionBuilder {
     return entry.view().slice();
   }
 }
-
-export { I32T, I64T, F32T, F64T };

@@ -1,30 +1,15 @@
 /** Runs test/e2e/exthost/ inside VS Code's extension host, beside the packaged extension. */
 import assert from 'node:assert/strict';
-import { build } from 'esbuild';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import type { Outcome } from './exthost/run';
-import { packVsix, requireVscode, scratch, VscodeServer } from './support/server';
+import { compileSuite } from './support/exthost-suite';
+import { packVsix, requireVscode, VscodeServer } from './support/server';
 import { openBrowser } from './support/workbench';
 
 /** Where VS Code does not know the start options nothing ever happens: then this ends the wait. */
 const RUN_MS = 120_000;
-
-/** Bundles the suite for the extension host; the folder is inside the project, so that it finds mocha. */
-async function compile(): Promise<string> {
-  const outdir = join(scratch, 'exthost');
-  await build({
-    entryPoints: [require.resolve('./exthost/run'), require.resolve('./exthost/guest.suite')],
-    outdir,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    external: ['vscode', 'mocha'],
-    logLevel: 'warning',
-  });
-  return join(outdir, 'run.js');
-}
 
 describe('e2e: inside the extension host', function () {
   this.timeout(RUN_MS + 60_000);
@@ -64,7 +49,7 @@ describe('e2e: inside the extension host', function () {
     await page.goto(
       server.url(workspace, [
         ['extensionDevelopmentPath', server.uri(development)],
-        ['extensionTestsPath', server.uri(await compile())],
+        ['extensionTestsPath', server.uri(await compileSuite())],
         ['skipWelcome', 'true'],
       ]),
     );
