@@ -40,4 +40,6 @@ async function main(folder: string, seed: number): Promise<void> {
   }
 }
 
-void main(process.argv[2] ?? '', Number(process.argv[3]));
+/** What to run. */
+export const childPath = __filename;
+if (require.main === module) void main(process.argv[2] ?? '', Number(process.argv[3]));

@@ -15,6 +15,7 @@ import { LayerFiles } from '../../src/disk/layer-files';
 import { openNodeFile } from '../../src/host/disk/node-file';
 import { openNodeFolder } from '../../src/host/disk/node-folder';
 import { requireTool } from '../support/tools';
+import { childPath } from './kill-child';
 import { contentsAfter, DISK_BYTES } from './kill-writes';
 
 const KILLS = Number(process.env['KILLS'] ?? 4);
@@ -22,11 +23,9 @@ const LEAKS_ONLY = 3;
 
 /** Runs the child until it has said something, and a while longer; returns what it said. */
 async function killed(folder: string, seed: number, lines: number, afterMs: number): Promise<string[]> {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', join(__dirname, 'kill-child.ts'), folder, String(seed)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const child = spawn(process.execPath, ['--import', 'tsx', childPath, folder, String(seed)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = once(child, 'close');
   let said = '';
   let isDoomed = false;
