@@ -202,8 +202,9 @@ export const SLOT_BYTES = 2048 * RECORD + 64;
 export const SLOTS_BASE = Math.ceil((SLOT_FRAME + 4 * SLOT_COUNT) / PAGE) * PAGE;
 
 export const FRAMES_BASE = Math.ceil((SLOTS_BASE + SLOT_COUNT * SLOT_BYTES) / 65536) * 65536;
-/** Frame numbers are addresses / 4096, so that a frame's bytes are at frame * 4096. */
-export const FIRST_FRAME = FRAMES_BASE / PAGE;
-/** The shared zero page, and the leaf of a region that is all zero. */
-export const ZERO_FRAME = FIRST_FRAME;
-export const ZERO_LEAF = FIRST_FRAME + 1;
+/**
+ * Frame numbers are addresses / 4096, so that a frame's bytes are at frame * 4096. The first two are the shared zero page, and
+ * the leaf of a region that is all zero.
+ */
+export const ZERO_FRAME = FRAMES_BASE / PAGE;
+export const ZERO_LEAF = ZERO_FRAME + 1;
