@@ -7,6 +7,12 @@ import type { Checkpoint } from '../checkpoint/tree';
  */
 export const AUTOMATIC_INTERVAL = 2_000_000;
 
+/**
+ * Instructions before the goal of a seek at which a checkpoint is left: who went there may well step back next, and
+ * that then replays in less than 1 ms. See bench/seek.
+ */
+export const STEP_BACK_REACH = 50_000;
+
 /** Checkpoints of this age (in instructions) are all kept; beyond, spacing grows with age. */
 const DENSE_AGE = 32 * AUTOMATIC_INTERVAL;
 /** At age A the spacing is A / 16: the cost of a step back grows with distance, their number with its logarithm. */

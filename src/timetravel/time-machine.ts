@@ -26,7 +26,9 @@ import { hartView } from './hart-view';
 import { pokesOf } from './pokes';
 import { lastAttemptOf, stepAlone, stepHart } from './hart-walk';
 import type { Branch, Input } from './log';
+import { sleepTicks } from './idle';
 import { Recording, type SliceResult } from './recording';
+import { STEP_BACK_REACH } from './retention';
 import { ReverseSearch } from './search';
 
 export interface TimeMachineOptions {
@@ -46,7 +48,6 @@ export interface TimeMachineOptions {
 const DEFAULT_BUDGET = 1.5 * 2 ** 30;
 /** Milliseconds between yields to the host: a pause is answered within two of them. */
 const YIELD_EVERY = 10;
-const TICKS_PER_MS = 10_000;
 
 export class TimeMachine implements Debuggee {
   private readonly recording: Recording;
@@ -54,6 +55,8 @@ export class TimeMachine implements Debuggee {
   private readonly armed: ArmedPoints;
   private readonly views: HartView[] = [];
   private moving = false;
+  /** The move under way goes back in time: what lies between is not shown. */
+  private jumping = false;
   private pendingInput: Uint8Array[] = [];
   private wake: (() => void) | undefined;
   private shownBytes = 0;
@@ -160,9 +163,10 @@ export class TimeMachine implements Debuggee {
   // --- moving
 
   /** One moving operation at a time; the console and the clock are brought up to date behind it. */
-  private async move(action: () => Promise<Stop>, options?: { readonly jumps: boolean }): Promise<Stop> {
+  private async move(action: () => Promise<Stop>, options = { jumps: false }): Promise<Stop> {
     if (this.moving) throw userError('GUEST_RUNNING', 'The guest is running: pause it first.');
     this.moving = true;
+    this.jumping = options.jumps;
     this.hitHart = undefined;
     this.lastYield = this.options.clock.now();
     try {
@@ -171,7 +175,7 @@ export class TimeMachine implements Debuggee {
       this.moving = false;
       this.armed.passNothing();
       this.armed.disarm();
-      this.flushConsole(options?.jumps ?? false);
+      this.flushConsole(options.jumps);
       for (const bytes of this.pendingInput.splice(0)) this.change({ kind: 'console', bytes });
       this.noteBranch();
       this.timeEmitter.fire();
@@ -188,11 +192,11 @@ export class TimeMachine implements Debuggee {
     this.shownBytes = consoleLength;
   }
 
-  /** Lets the host handle messages now and then; shows what the console got meanwhile. */
-  async breathe(quiet: boolean): Promise<void> {
+  /** Lets the host handle messages now and then; shows what the console got meanwhile, on a way that leads forwards. */
+  private async breathe(): Promise<void> {
     const now = this.options.clock.now();
     if (now - this.lastYield < YIELD_EVERY) return;
-    if (!quiet) {
+    if (!this.jumping) {
       this.flushConsole(false);
       this.timeEmitter.fire();
     }
@@ -200,9 +204,7 @@ export class TimeMachine implements Debuggee {
     this.lastYield = this.options.clock.now();
   }
 
-  /**
-   * Forwards to `goal` at most, until an accepted hit. Without points nothing stops it but the end of the guest.
-   */
+  /** Forwards to `goal` at most, until an accepted hit; without stop points to the end of the guest. */
   private async forward(
     goal: number,
     options: MoveOptions,
@@ -240,7 +242,7 @@ export class TimeMachine implements Debuggee {
       if (options.onProgress && goal !== Infinity) {
         options.onProgress((this.now - origin) / Math.max(1, goal - origin), 'replaying');
       }
-      await this.breathe(false);
+      await this.breathe();
     }
   }
 
@@ -283,18 +285,11 @@ export class TimeMachine implements Debuggee {
     }
     if (skipTicks === undefined && this.options.onDeadIdle === 'pause') return { kind: 'paused' };
     this.flushConsole(false);
-    const started = clock.now();
-    // Short sleeps, so that a pause is seen soon; input wakes at once.
-    const wanted = skipTicks === undefined ? 50 : Math.min(50, skipTicks / TICKS_PER_MS);
-    const sleeping = clock.sleep(wanted);
-    this.wake = () => {
-      sleeping.wake();
-    };
-    if (this.pendingInput.length > 0 || options.cancel?.cancelled) sleeping.wake();
-    await sleeping.done;
+    const ticks = await sleepTicks(clock, skipTicks, (wake) => {
+      this.wake = wake;
+      if (this.pendingInput.length > 0 || options.cancel?.cancelled) wake();
+    });
     this.wake = undefined;
-    const passed = Math.round((clock.now() - started) * TICKS_PER_MS);
-    const ticks = Math.max(1, Math.min(passed, skipTicks ?? passed));
     this.recording.input({ kind: 'idle', ticks });
     return undefined;
   }
@@ -314,6 +309,12 @@ export class TimeMachine implements Debuggee {
     const best = recording.before(Math.min(goal, recording.branch.end));
     if (goal < this.now || best.state.instret > this.now) recording.rewind(best);
     if (goal === this.now) return { kind: 'done' };
+    const near = goal - STEP_BACK_REACH;
+    if (this.options.record && near - this.now > STEP_BACK_REACH) {
+      const stop = await this.forward(near, options, false);
+      if (stop.kind !== 'done') return stop;
+      recording.automaticCheckpoint(STEP_BACK_REACH);
+    }
     return this.forward(goal, options, false);
   }
 
@@ -345,7 +346,7 @@ export class TimeMachine implements Debuggee {
             this.hitHart = hit.hart;
             return options.accept?.(hit) ?? true;
           },
-          breathe: () => this.breathe(true),
+          breathe: () => this.breathe(),
           goTo: (instant) => this.goTo(instant, {}),
         });
         const stop = await search.run(this.now, options);
