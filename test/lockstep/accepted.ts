@@ -1,0 +1,197 @@
+/**
+ * Every difference from QEMU 7.2 that is accepted, with its reason: where QEMU and the specification part, or where the
+ * specification leaves a choice. What is not here is a failure.
+ */
+import { PC, PRIV, registerIndex, type Difference, type State } from './state';
+
+/** Bits of a register that are not compared at all. */
+export interface MaskedBits {
+  readonly register: string;
+  /** Not compared. */
+  readonly bits: bigint;
+  readonly reason: string;
+}
+
+export const MASKED: readonly MaskedBits[] = [
+  {
+    register: 'menvcfg',
+    bits: 1n << 61n,
+    reason: 'ADUE (privileged spec, Svadu): QEMU 7.2 has no such bit and always updates A and D',
+  },
+];
+
+export const COMPARED_MASKS: ReadonlyMap<number, bigint> = new Map(
+  MASKED.map(({ register, bits }) => [registerIndex(register), BigInt.asUintN(64, ~bits)]),
+);
+
+/** What is known when two machines differ after an instruction. */
+export interface Divergence {
+  readonly before: State;
+  /** Ours, afterwards. */
+  readonly after: State;
+  /** The instruction's bits, 0 if it could not be fetched. */
+  readonly insn: number;
+  /** The row's name, or undefined for what is not an instruction. */
+  readonly name: string | undefined;
+  /** rs1 plus immediate, for what has them. */
+  readonly address: bigint | undefined;
+  readonly differences: readonly Difference[];
+}
+
+/** A difference that is accepted: our machine is given QEMU's values, and both go on. */
+export interface AcceptedDivergence {
+  readonly name: string;
+  readonly reason: string;
+  applies(divergence: Divergence): boolean;
+}
+
+const only = (divergence: Divergence, ...registers: string[]): boolean =>
+  divergence.differences.every(({ register }) => registers.includes(register));
+const every = (divergence: Divergence, holds: (difference: Difference) => boolean): boolean =>
+  divergence.differences.every(holds);
+/** The bits that differ lie within `bits`. */
+const within = (difference: Difference, bits: bigint): boolean =>
+  ((difference.ours ^ difference.theirs) & ~bits) === 0n;
+
+const afterInterrupt = (state: State): boolean =>
+  ['mcause', 'scause'].some((name) => (state[registerIndex(name)] ?? 0n) >> 63n === 1n);
+/** Access faults of fetches, loads, stores. */
+const ACCESS_FAULTS: ReadonlySet<bigint> = new Set([1n, 5n, 7n]);
+const MEMORY = /^(c\.)?(l[bhwd]u?|s[bhwd]|f[ls][wd]|amo\w+\.[wd]|lr\.[wd]|sc\.[wd])(sp)?$/;
+/** Bits that may be written into a CSR with different results. */
+const LEGALIZED: readonly (readonly [RegExp, bigint])[] = [
+  [/^pmpaddr/, 0x3ffn << 54n],
+  [/^pmpcfg/, 0x6262_6262_6262_6262n],
+  [/^[ms]counteren$/, 0xffff_ffffn << 32n],
+  [/^mstatus$/, (3n << 9n) | (3n << 11n) | (3n << 32n)],
+  [/^[ms]epc$/, 1n],
+  [/^[ms]tvec$/, -1n],
+  [/^(mideleg|mie|mip)$/, ~0xaaan],
+  [/^[ms]envcfg$/, -1n],
+];
+const isDevice = (address: bigint | undefined): boolean =>
+  address !== undefined && address >= 0x1000n && address < 0x8000_0000n;
+const FS = 3n << 13n;
+const SD = 1n << 63n;
+const MPRV = 1n << 17n;
+const ADUE = 1n << 61n;
+
+export const ACCEPTED: readonly AcceptedDivergence[] = [
+  {
+    name: 'ebreak: tval is pc, not 0',
+    reason:
+      'privileged spec 3.1.16: tval of a breakpoint is 0 or the address; QEMU 7.2 writes 0, later ones the address',
+    applies: (d) =>
+      /ebreak$/.test(d.name ?? '') && only(d, 'mtval', 'stval') && every(d, ({ theirs }) => theirs === 0n),
+  },
+  {
+    name: 'xret clears MPRV',
+    reason: 'privileged spec 3.1.6.3: a return to a mode below M clears MPRV; QEMU 7.2 does not',
+    applies: (d) =>
+      // Where an interrupt comes right after the return, the instruction is the one that it comes before.
+      (/^[ms]ret$/.test(d.name ?? '') || afterInterrupt(d.after)) &&
+      only(d, 'mstatus') &&
+      every(d, (x) => within(x, MPRV) && (x.theirs & MPRV) !== 0n),
+  },
+  {
+    name: 'illegal instruction: tval 0',
+    reason:
+      'privileged spec 3.1.16: tval is the instruction or 0; QEMU 7.2 loses it where a helper finds the mode wrong',
+    applies: (d) =>
+      only(d, 'mtval', 'stval') && every(d, ({ ours, theirs }) => theirs === 0n && ours === BigInt(d.insn)),
+  },
+  {
+    name: 'AMO faults are store faults',
+    reason:
+      'unprivileged spec, "A", and privileged spec table 3.6: AMOs raise store/AMO exceptions; QEMU 7.2 loads first',
+    applies: (d) =>
+      (d.name ?? '').startsWith('amo') &&
+      d.differences.some(({ register }) => /^(pc|[ms]cause)$/.test(register)) &&
+      only(d, 'pc', 'priv', 'mstatus', 'mepc', 'mcause', 'mtval', 'sepc', 'scause', 'stval'),
+  },
+  {
+    name: 'misaligned access fault: tval in the access',
+    reason:
+      'privileged spec 3.1.16: tval is an address of the access; QEMU reports the aligned half that PMP forbids',
+    applies: (d) =>
+      only(d, 'mtval', 'stval') &&
+      every(d, ({ ours, theirs }) => ours === d.address && ours - theirs < 8n && theirs < ours),
+  },
+  {
+    name: 'Svinval fences in U-mode are illegal',
+    reason: 'privileged spec, Svinval: SFENCE.W.INVAL and SFENCE.INVAL.IR trap in U-mode; not on QEMU 7.2',
+    applies: (d) => /^sfence\.(w\.inval|inval\.ir)$/.test(d.name ?? '') && d.before[PRIV] === 0n,
+  },
+  {
+    name: 'page table outside RAM is an access fault',
+    reason:
+      'privileged spec 4.3.2 step 2: an entry that PMA forbids to read raises an access fault; on QEMU a page fault',
+    applies: (d) => {
+      const cause = d.differences.find(({ register }) => /^[ms]cause$/.test(register));
+      const tval = d.after[registerIndex(cause?.register === 'scause' ? 'stval' : 'mtval')] ?? 0n;
+      if (cause !== undefined) return ACCESS_FAULTS.has(cause.ours) && BigInt.asUintN(38, tval) >> 30n === 8n;
+      // The two causes are delegated to different modes.
+      return (
+        BigInt.asUintN(38, d.address ?? 0n) >> 30n === 8n &&
+        d.differences.some(({ register }) => register === 'sepc')
+      );
+    },
+  },
+  {
+    name: 'FS is dirty after any float instruction',
+    reason:
+      'privileged spec 3.1.6.6 allows Dirty at any time; QEMU 7.2 leaves FS where only flags can have changed',
+    applies: (d) =>
+      /^(f(eq|lt|le|class|cvt\.[wl]u?)\.|fmv\.x)/.test(d.name ?? '') &&
+      only(d, 'mstatus') &&
+      every(d, (x) => within(x, FS | SD) && (x.ours & FS) === FS),
+  },
+  {
+    name: 'other devices',
+    reason: "QEMU's virt has flash, PCIe and fw_cfg at addresses where this board has nothing",
+    applies: (d) => (MEMORY.test(d.name ?? '') && isDevice(d.address)) || isDevice(d.before[PC]),
+  },
+  {
+    name: 'order of interrupts',
+    reason:
+      'privileged spec 3.1.9: external before software before timer interrupts; QEMU 7.2 takes the lowest number',
+    applies: (d) =>
+      only(d, 'mcause', 'scause', 'pc') &&
+      d.differences.some(
+        (x) => x.register !== 'pc' && x.ours >> 63n === 1n && x.theirs >> 63n === 1n && x.theirs < x.ours,
+      ),
+  },
+  {
+    name: 'a CSR is written with nothing to set or clear',
+    reason: 'unprivileged spec, Zicsr: CSRRS and CSRRC write unless rs1 is x0; QEMU 7.2 looks at the value',
+    applies: (d) =>
+      /^csrr[sc]$/.test(d.name ?? '') &&
+      d.before[(d.insn >>> 15) & 31] === 0n &&
+      (d.insn >>> 30 === 3 || (only(d, 'mstatus') && every(d, (x) => within(x, FS | SD)))),
+  },
+  {
+    name: 'mret without PMP rules',
+    reason:
+      'privileged spec 3.7: with all entries off, S and U may access nothing; QEMU 7.2 refuses the mret itself',
+    applies: (d) =>
+      d.name === 'mret' && d.differences.some((x) => x.register === 'mepc' && x.theirs === d.before[PC]),
+  },
+  {
+    name: 'reserved values of CSR fields',
+    reason:
+      'privileged spec 2.3, WARL: QEMU 7.2 keeps bits that are reserved here; such values are written when control comes into the middle of a sequence',
+    applies: (d) =>
+      (d.name ?? '').startsWith('csrr') &&
+      every(d, (x) => {
+        const bits = LEGALIZED.find(([pattern]) => pattern.test(x.register))?.[1];
+        return bits !== undefined && within(x, bits);
+      }),
+  },
+  {
+    name: 'menvcfg.ADUE is read',
+    reason: 'privileged spec, Svadu: QEMU 7.2 does not have the bit',
+    applies: (d) =>
+      (d.name ?? '').startsWith('csrr') &&
+      every(d, (x) => x.register.startsWith('x') && within(x, ADUE) && (x.ours & ADUE) !== 0n),
+  },
+];

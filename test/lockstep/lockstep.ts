@@ -1,0 +1,209 @@
+/**
+ * Two machines, one program, one instruction at a time: all registers are compared after each, and memory at the end.
+ * An interrupt counts as a step of its own for QEMU, for us it belongs to the instruction that follows.
+ */
+import { decode } from '../../src/isa/decoder';
+import { disassemble } from '../../src/isa/disassembler';
+import { type Machine } from '../../src/machine/machine';
+import { physAddr } from '../../src/base/brand';
+import { ACCEPTED, COMPARED_MASKS, type Divergence } from './accepted';
+import { newMachine, runPrologue, stepOurs } from './generator';
+import { IMAGE_BYTES, PLACE } from './layout';
+import {
+  adopt,
+  differences,
+  hex,
+  newState,
+  PC,
+  PRIV,
+  readOurs,
+  registerIndex,
+  REGISTERS,
+  type State,
+} from './state';
+
+/** The other machine. */
+export interface Judge {
+  /** The state before the next instruction. */
+  read(into: State): Promise<void>;
+  /** One step; false if there is nothing more to see. */
+  step(into: State): Promise<boolean>;
+  /** Shows an interrupt together with the instruction before it, not as a step of its own. */
+  readonly interruptsAtOnce?: boolean;
+  /** Registers that it does not show; they are taken to be as ours. */
+  readonly hidden?: readonly number[];
+  /** Forgets cached translations, if it can be told to. */
+  dropTranslations?(mstatus: bigint): Promise<void>;
+  /** Physical memory, if it can be read. */
+  memory?(address: number, sizeBytes: number): Promise<Uint8Array>;
+}
+
+export interface LockstepResult {
+  /** Instructions compared, the one of a failure not included. */
+  readonly steps: number;
+  /** How often each accepted difference occurred. */
+  readonly accepted: ReadonlyMap<string, number>;
+  /** Why it ended before all steps were made, if nothing failed. */
+  readonly ended?: string;
+  /** Text of a difference that is not accepted. */
+  readonly failure?: string;
+}
+
+const [MSTATUS, MIP, MIE, MIDELEG] = ['mstatus', 'mip', 'mie', 'mideleg'].map(registerIndex) as [
+  number,
+  number,
+  number,
+  number,
+];
+
+/** Whether an interrupt comes before the next instruction (privileged spec 3.1.9). */
+export function interruptDue(state: State): boolean {
+  const at = (index: number): bigint => state[index] ?? 0n;
+  const pending = at(MIP) & at(MIE);
+  const mode = at(PRIV);
+  const machine = mode < 3n || (at(MSTATUS) & 8n) !== 0n;
+  const supervisor = mode < 1n || (mode === 1n && (at(MSTATUS) & 2n) !== 0n);
+  return (machine && (pending & ~at(MIDELEG)) !== 0n) || (supervisor && (pending & at(MIDELEG)) !== 0n);
+}
+
+/** Whether a state looks like that after a failed attempt to fetch from `pc`. */
+function fetchFault(state: State, pc: bigint): boolean {
+  const faulted = (cause: string, epc: string): boolean =>
+    [1n, 12n].includes(state[registerIndex(cause)] ?? 0n) && state[registerIndex(epc)] === pc;
+  return state[PC] !== pc && (faulted('mcause', 'mepc') || faulted('scause', 'sepc'));
+}
+
+/** The instruction at the program counter, as far as it can be fetched. */
+export function fetch(machine: Machine, pc: bigint): number {
+  const half = (address: bigint): number => {
+    const pa = machine.looks.translate(0, address);
+    const bytes = pa === undefined ? undefined : machine.looks.physical(physAddr(pa), 2);
+    return bytes === undefined ? 0 : (bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8);
+  };
+  const low = half(pc);
+  return (low & 3) === 3 ? (low | (half(pc + 2n) << 16)) >>> 0 : low;
+}
+
+function describe(divergence: Divergence, step: number): string {
+  const { before, insn, differences: found } = divergence;
+  const pc = before[PC] ?? 0n;
+  const text = disassemble(insn, pc).text;
+  const lines = found.map(({ register, ours, theirs }) => {
+    const old = before[REGISTERS.indexOf(register)] ?? 0n;
+    return `  ${register}: ours ${hex(ours)}, QEMU ${hex(theirs)}, before ${hex(old)}`;
+  });
+  const where = `step ${step}, mode ${before[PRIV] ?? 0n}, pc ${hex(pc)}: ${insn.toString(16)} ${text}`;
+  const context = ['mstatus', 'satp']
+    .map((name) => `${name} ${hex(before[registerIndex(name)] ?? 0n)}`)
+    .join(', ');
+  const base = divergence.address === undefined ? '' : `, rs1 + imm ${hex(divergence.address)}`;
+  return [where, ...lines, `  ${context}${base}`].join('\n');
+}
+
+function divergenceOf(
+  before: State,
+  after: State,
+  insn: number,
+  found: Divergence['differences'],
+): Divergence {
+  const decoded = decode(insn);
+  const operands = decoded?.operands;
+  const address =
+    operands &&
+    BigInt.asUintN(
+      64,
+      (before[operands.rs1] ?? 0n) + (/^(amo|lr|sc)/.test(decoded.row.name) ? 0n : BigInt(operands.imm)),
+    );
+  return { before, after, insn, name: decoded?.row.name, address, differences: found };
+}
+
+export async function lockstep(image: Uint8Array, judge: Judge, maxSteps: number): Promise<LockstepResult> {
+  const machine = newMachine(image);
+  runPrologue(machine);
+  const counts = new Map<string, number>();
+  const [before, ours, theirs] = [newState(), newState(), newState()];
+  await judge.read(theirs);
+  readOurs(machine, ours);
+  for (const index of judge.hidden ?? []) theirs[index] = ours[index] ?? 0n;
+  const first = differences(ours, theirs, COMPARED_MASKS);
+  if (first.length > 0)
+    return { steps: 0, accepted: counts, failure: describe(divergenceOf(ours, ours, 0, first), 0) };
+  for (let step = 1; step <= maxSteps; step++) {
+    before.set(ours);
+    const insn = fetch(machine, before[PC] ?? 0n);
+    if (!stepOurs(machine)) return { steps: step - 1, accepted: counts, ended: 'our machine waits' };
+    readOurs(machine, ours);
+    if (interruptDue(before) && !judge.interruptsAtOnce) await judge.step(theirs);
+    if (!(await judge.step(theirs))) return { steps: step - 1, accepted: counts, ended: 'nothing to see' };
+    for (const index of judge.hidden ?? []) theirs[index] = ours[index] ?? 0n;
+    // Nothing shows the state between the two; the next step compares what came of it.
+    if (judge.interruptsAtOnce && interruptDue(ours)) continue;
+    let found = differences(ours, theirs, COMPARED_MASKS);
+    for (; judge.interruptsAtOnce && found.length > 0 && fetchFault(theirs, ours[PC] ?? 0n); step++) {
+      // What cannot be fetched is not shown either: the trap belongs to the instruction before.
+      stepOurs(machine);
+      readOurs(machine, ours);
+      for (const index of judge.hidden ?? []) theirs[index] = ours[index] ?? 0n;
+      found = differences(ours, theirs, COMPARED_MASKS);
+      if (ours[PC] === theirs[PC]) break;
+    }
+    if (amo(insn) && ours[PC] !== (before[PC] ?? 0n) + 4n) await adoptAccessed(machine, judge);
+    if (staleMprv(before, ours)) {
+      if (!judge.dropTranslations) return { steps: step, accepted: counts, ended: 'stale MPRV' };
+      await judge.dropTranslations(theirs[MSTATUS] ?? 0n);
+    }
+    if (found.length === 0) continue;
+    const divergence = divergenceOf(before, ours, insn, found);
+    const accepted = ACCEPTED.find((entry) => entry.applies(divergence));
+    if (!accepted) return { steps: step - 1, accepted: counts, failure: describe(divergence, step) };
+    counts.set(accepted.name, (counts.get(accepted.name) ?? 0) + 1);
+    adopt(machine, found);
+    readOurs(machine, ours);
+    // Where control went another way there is nothing more to compare.
+    if (differences(ours, theirs, COMPARED_MASKS).length > 0) {
+      return { steps: step, accepted: counts, ended: accepted.name };
+    }
+  }
+  return { steps: maxSteps, accepted: counts, ...(await compareMemory(machine, judge)) };
+}
+
+const amo = (insn: number): boolean => (insn & 0x7f) === 0x2f;
+
+/**
+ * QEMU 7.2 executes an AMO as a load and a store, so one that faults in its store has set the A bit. The specification
+ * lets A be set for accesses that are not made (privileged 4.3.1): our page tables get the bits that QEMU's have.
+ */
+async function adoptAccessed(machine: Machine, judge: Judge): Promise<void> {
+  if (!judge.memory) return;
+  const sizeBytes = PLACE.data - PLACE.pageTables;
+  const theirs = await judge.memory(PLACE.pageTables, sizeBytes);
+  const ours = machine.memory.read(PLACE.pageTables, sizeBytes);
+  ours.forEach((byte, index) => {
+    const difference = byte ^ (theirs[index] ?? 0);
+    if (difference !== ACCESSED || index % 8 !== 0 || (byte & ACCESSED) !== 0) return;
+    machine.pokePhysical(physAddr(BigInt(PLACE.pageTables + index)), new Uint8Array([byte | ACCESSED]));
+  });
+}
+const ACCESSED = 0x40;
+
+/**
+ * A trap in M-mode with MPRV on changes MPP, and QEMU 7.2 keeps what it translated with the old one: the handler, which
+ * drops it, puts that right; before other code QEMU is made to drop it, or the program ends.
+ */
+function staleMprv(before: State, after: State): boolean {
+  const trapped =
+    after[PRIV] === 3n && after[registerIndex('mepc')] === before[PC] && after[PC] !== before[PC];
+  const on = ((after[MSTATUS] ?? 0n) & (1n << 17n)) !== 0n;
+  return trapped && on && before[PRIV] === 3n && after[PC] !== BigInt(PLACE.handler);
+}
+
+async function compareMemory(machine: Machine, judge: Judge): Promise<{ failure?: string }> {
+  if (!judge.memory) return {};
+  const theirs = await judge.memory(PLACE.prologue, IMAGE_BYTES);
+  const ours = machine.memory.read(PLACE.prologue, IMAGE_BYTES);
+  const at = ours.findIndex((byte, index) => byte !== theirs[index]);
+  if (at < 0) return {};
+  return {
+    failure: `memory at ${(PLACE.prologue + at).toString(16)}: ours ${String(ours[at])}, QEMU ${String(theirs[at])}`,
+  };
+}
