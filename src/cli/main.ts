@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, UserError, userError } from '../base/errors';
 import { listen, serveStreams } from '../host/adapter';
-import { parseRun } from './options';
+import { parseRun, usage } from './options';
 import { run } from './run';
 
 const HELP = `chronovisor: a RISC-V machine that can be debugged forwards and backwards
@@ -34,8 +34,16 @@ options of run:
 The exit code is the guest's own. In a terminal Ctrl-A X ends the run.
 `;
 
+function dapArguments(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: { port: { type: 'string' } } });
+  } catch (error) {
+    throw usage(`dap: ${messageOf(error)}`);
+  }
+}
+
 async function dap(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: { port: { type: 'string' } } });
+  const { values } = dapArguments(args);
   if (values.port === undefined) {
     // A stray print would break the protocol on stdout.
     console.log = console.error;
@@ -90,6 +98,12 @@ async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(HELP);
   return command === undefined ? 2 : 0;
 }
+
+/** 128 + SIGPIPE, as shells have it. */
+const BROKEN_PIPE_EXIT_CODE = 141;
+
+// Who reads our output may stop doing so (`| head`): that ends the run, and is no failure to be told.
+process.stdout.on('error', () => process.exit(BROKEN_PIPE_EXIT_CODE));
 
 main(process.argv.slice(2)).then(
   (code) => {

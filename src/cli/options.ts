@@ -1,6 +1,6 @@
 /** The command line's arguments: parsed with node:util, checked into settings. */
 import { parseArgs } from 'node:util';
-import { userError } from '../base/errors';
+import { messageOf, userError } from '../base/errors';
 import type { GuestSettings } from '../dap/guest';
 import { HARTS_MAX, MEMORY_BYTES_MAX, MEMORY_BYTES_MIN, parseDisk, parseSizeBytes } from '../protocol';
 
@@ -18,8 +18,18 @@ export interface RunOptions {
   readonly json: boolean;
 }
 
-const usage = (message: string): Error =>
-  userError('USAGE', `${message} (chronovisor --help shows the options)`);
+/** Some of Node's messages have several lines. */
+export const usage = (message: string): Error =>
+  userError('USAGE', `${message.replaceAll('\n', ' ')} (chronovisor --help shows the options)`);
+
+/** What an option's own parser refuses is wrong usage here. */
+function parsed<T>(option: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw usage(`${option}: ${messageOf(error)}`);
+  }
+}
 
 export function parseRun(args: readonly string[]): RunOptions {
   const { values, positionals } = parse(args);
@@ -71,7 +81,7 @@ function parse(args: readonly string[]) {
 }
 
 function memoryBytes(text: string): number {
-  const bytes = parseSizeBytes(text);
+  const bytes = parsed('--memory', () => parseSizeBytes(text));
   if (bytes < MEMORY_BYTES_MIN || bytes > MEMORY_BYTES_MAX || bytes % 4096 !== 0) {
     throw usage(`--memory ${text}: it must be from 16M to 2G, in whole pages`);
   }
@@ -115,7 +125,7 @@ function disk(text: string) {
     else throw usage(`--disk: "${part}" is not format=raw|qcow2, slot=N or readonly`);
   }
   if (file === '') throw usage('--disk: give the file of the image');
-  return parseDisk(fields);
+  return parsed('--disk', () => parseDisk(fields));
 }
 
 /** AFTER=TEXT, both with \n, \t, \r, \\ and \xNN; an "=" in AFTER is written \x3d. */

@@ -176,7 +176,7 @@ function readKeyboard(
   stdin.setRawMode(true);
   stdin.on('data', onData);
   stdin.resume();
-  process.stderr.write('chronovisor: Ctrl-A X ends the run\r\n');
+  process.stderr.write('chronovisor: Ctrl-A X ends the run\n');
   return () => {
     stdin.off('data', onData);
     stdin.setRawMode(false);
