@@ -1,7 +1,6 @@
 /** Source paths as they stand in debug information: joined, normalised and compared as text; no file is looked at. */
 
-export const isAbsolutePath = (path: string): boolean =>
-  path.startsWith('/') || /^[A-Za-z]:[\\/]/.test(path);
+export const isAbsolutePath = (path: string): boolean => path.startsWith('/') || /^[A-Za-z]:[\\/]/.test(path);
 
 /** Joins parts (an absolute part starts anew) and takes out '.', '..' and doubled slashes. Backslashes become '/'. */
 export const joinPath = (...parts: string[]): string => {
