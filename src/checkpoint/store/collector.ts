@@ -134,6 +134,7 @@ export async function compact(core: Core, threshold: number, pause: () => Promis
   const { epoch } = core;
   const tried = new Set<number>();
   let freed = 0;
+  if (core.space.growable) await core.state.log.leaveHighGround();
   for (;;) {
     const victims = choose(core, threshold, tried);
     if (victims.length === 0) return freed;

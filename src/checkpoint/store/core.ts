@@ -48,6 +48,8 @@ export class Core {
   private generation: number;
   /** Objects of saves that are not committed, and how many saves refer to each. */
   readonly fresh = new Map<number, number>();
+  /** After the state was read anew. */
+  onReload: (() => Promise<void>) | undefined;
   /** While unneeded objects are being looked for: is told of each object that is put or found. */
   onUse: ((id: number) => void) | undefined;
 
@@ -155,11 +157,14 @@ export class Core {
     await this.space.sync();
     this.generation = anchor.generation;
     log.setDurable(usage);
-    if (this.space.growable) {
-      const end = log.usedEnd();
-      // A file that stays longer does no harm, and the commit is durable already.
-      if (end < this.space.sizeBytes) await this.space.truncate(end).catch(() => undefined);
-    }
+    await this.trim();
+  }
+
+  /** Cuts off what is at the end of a file and in no use. Files that stay longer do no harm: errors are passed over. */
+  async trim(): Promise<void> {
+    if (!this.space.growable || this.readOnly) return;
+    const end = this.state.log.usedEnd();
+    if (end < this.space.sizeBytes) await this.space.truncate(end).catch(() => undefined);
   }
 
   private writeTable(): void {
@@ -230,9 +235,12 @@ export class Core {
     this.fresh.clear();
     this.onUse = undefined;
     this.unread = true;
+    await this.current.log.abandon(error);
     const loaded = await loadNewest(this.space, this.codec);
     this.generation = Math.max(this.generation, loaded?.generation ?? -1);
     this.current = this.stateOf(loaded);
+    await this.onReload?.();
+    await this.trim();
     this.unread = false;
   }
 

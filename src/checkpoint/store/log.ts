@@ -140,6 +140,17 @@ export class SegmentLog {
     return this.buffers.has(segment);
   }
 
+  /** Appends no more to a segment that lies behind many free ones: it would keep a file from becoming shorter. */
+  async leaveHighGround(): Promise<void> {
+    const { head } = this;
+    if (!head) return;
+    let holes = 0;
+    for (let segment = 0; segment < head.segment; segment++) if (this.isFree(segment)) holes++;
+    if (holes < Math.max(2, head.segment / 4)) return;
+    this.seal();
+    await this.writes;
+  }
+
   /** Infinity where the medium decides. */
   freeSegments(): number {
     if (this.layout.maxSegments === Infinity) return Infinity;
@@ -167,6 +178,12 @@ export class SegmentLog {
 
   /** Waits for all writes that are on their way; does not throw. */
   settle(): Promise<void> {
+    return this.writes;
+  }
+
+  /** Nothing more is written: what is on its way ends before this resolves. */
+  abandon(error: Error): Promise<void> {
+    this.failure ??= error;
     return this.writes;
   }
 

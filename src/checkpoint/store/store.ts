@@ -12,11 +12,11 @@ import { copyCheckpoint } from './copy';
 import { Core } from './core';
 import { checkpointUnknown, storeDamaged, storeReadOnly } from './errors';
 import { DATA_START, encodeHeader, type Listed } from './format';
-import { isSegmentSize, loadNewest, type Loaded } from './load';
+import { isSegmentSize, loadNewest } from './load';
 import type { Layout } from './log';
 import { decodeSummary, encodeSummary, type Manifest } from './manifest';
 import { getBlob, Held, letGo, putBlob } from './objects';
-import type { BlockSpace } from './space';
+import { BLOCK_BYTES, type BlockSpace } from './space';
 import { StoredCheckpoint, type CheckpointSummary } from './stored';
 import { SaveTransaction, type SaveOptions } from './transaction';
 import { verifyCheckpoint, type Verification } from './verify';
@@ -90,18 +90,23 @@ export class CheckpointStore {
     const layout = layoutFor(limitBytes, loaded?.segmentBytes ?? options.segmentBytes, loaded === undefined);
     if (!loaded) {
       await space.write(0, encodeHeader(codec, layout.segmentBytes));
+      // A file takes the anchors' place now, not when its disk is full.
+      const header = 2 * BLOCK_BYTES;
+      if (space.growable) await space.write(header, new Uint8Array(DATA_START - header));
       await space.sync();
     }
     const core = new Core(space, codec, layout, loaded, options.readOnly ?? false);
     const store = new CheckpointStore(core, options.pause ?? noPause, loaded?.fellBack ?? false);
     if ((loaded?.generation ?? -1) < 0 && !options.readOnly)
       await core.commit(() => undefined, { urgent: true });
-    await store.loadSummaries(loaded);
+    core.onReload = () => store.loadSummaries();
+    await store.loadSummaries();
+    await core.trim();
     return store;
   }
 
-  private async loadSummaries(loaded: Loaded | undefined): Promise<void> {
-    for (const listed of loaded?.root?.listed ?? []) await this.summaryOf(listed);
+  private async loadSummaries(): Promise<void> {
+    for (const listed of this.core.state.listed) await this.summaryOf(listed);
   }
 
   private async summaryOf(listed: Listed): Promise<CheckpointSummary> {
@@ -262,6 +267,7 @@ export class CheckpointStore {
     await this.core.ready();
     const source = await CheckpointStore.open(space, { readOnly: true, pause: this.pause });
     try {
+      if (source.fellBack) throw storeDamaged('The file');
       const imported: CheckpointSummary[] = [];
       for (const { id } of source.list()) {
         await source.with(id, async (checkpoint) => {

@@ -21,7 +21,7 @@ export interface OpenedStore {
   /** The file or device. */
   readonly path: string;
   /** Closes the store and lets others open it. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -30,6 +30,10 @@ export interface OpenedStore {
  */
 export async function openStore(path: string, options: OpenStoreOptions = {}): Promise<OpenedStore> {
   const file = await storeFile(path, options);
+  if (options.create === 'never' && !options.readOnly) {
+    // Looked at first: no lock is made where there is no store.
+    await (await FileSpace.open(file, { mode: 'read' })).close();
+  }
   const lock = options.readOnly ? undefined : await lockStore(await lockPath(file));
   try {
     const mode = options.readOnly ? 'read' : options.create === 'never' ? 'write' : 'create';

@@ -60,7 +60,9 @@ export class CrashSpace implements BlockSpace {
     this.steps.push({ op: 'write', block: first, bytes: kept });
     for (let i = 0; i < bytes.length / BLOCK_BYTES; i++) {
       assert.ok(!this.written.has(first + i), `S21: block ${first + i} is written once`);
-      this.written.add(first + i);
+      // Zeroes where nothing is only take the place.
+      if (bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES).some((byte) => byte !== 0))
+        this.written.add(first + i);
       this.blocks.set(first + i, kept.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
     }
     this.size = Math.max(this.size, offset + bytes.length);

@@ -1,6 +1,6 @@
 /**
  * Power cuts at every moment: whatever the medium has kept, the store opens, and is as before the operation that was
- * under way, or as after it. CHRONOVISOR_CRASHES: crash images a kind of space (default 500).
+ * under way, or as after it. CHRONOVISOR_CRASHES: crash images a kind of space (default 250).
  */
 import assert from 'node:assert/strict';
 import { MemorySpace } from '../../../src/checkpoint/store/space';
@@ -9,7 +9,7 @@ import { CrashSpace, randomFrom, type Image } from './crash-space';
 import { assertHolds, begin, save, type Model } from './support';
 
 const MIB = 1024 * 1024;
-const CRASHES = Number(process.env['CHRONOVISOR_CRASHES'] ?? 500);
+const CRASHES = Number(process.env['CHRONOVISOR_CRASHES'] ?? 250);
 
 /** By name, in the order of the list. */
 type Models = ReadonlyMap<string, Model>;

@@ -19,9 +19,9 @@ import { assertHolds } from './support';
 
 const KILLS = Number(process.env['CHRONOVISOR_KILLS'] ?? (inCi() ? 300 : 30));
 
-/** The longest that a process lives after it is ready, milliseconds: some operations long. */
-const LIFE_MS = 300;
-/** Some are killed while they start, open the store and take its lock. */
+/** Things that a process says at most before its end comes near. */
+const SAYINGS = 5;
+/** Some are killed while they start, open the store and take its lock: milliseconds. */
 const START_MS = 250;
 
 /** Lives until it is killed; returns what it said. */
@@ -33,17 +33,24 @@ async function runAndKill(script: string, child: ChildArguments, random: () => n
   });
   const closed = new Promise<void>((resolve) => process_.on('close', () => resolve()));
   const reader = createInterface(process_.stdout);
-  const ready = new Promise<void>((resolve) => {
-    reader.on('line', (line) => {
-      lines.push(line);
-      if (line === 'ready') resolve();
-    });
+  let [heard, gapMs, last] = [0, 50, performance.now()];
+  let wake = (): void => undefined;
+  reader.on('line', (line) => {
+    lines.push(line);
+    gapMs = performance.now() - last;
+    last = performance.now();
+    heard++;
+    wake();
   });
-  // Not a wait for something to happen: the moment of the kill is what is being varied.
+  const hears = async (count: number): Promise<void> => {
+    while (heard < count) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  // The delays are no waits for something to happen: the moment of the kill is what is being varied. After the last
+  // thing said it is a part of the time that such a thing takes, however busy the host is.
   if (random() < 0.15) await delay(random() * START_MS);
   else {
-    await Promise.race([ready, closed]);
-    await delay(random() * LIFE_MS);
+    await Promise.race([hears(1 + Math.floor(random() * SAYINGS)), closed]);
+    await delay(random() * Math.min(1.5 * gapMs, 2000));
   }
   process_.kill('SIGKILL');
   await closed;

@@ -83,6 +83,10 @@ describe('store: space', function () {
     for (const id of ids) await store.delete(id);
     assert.ok(before > 16 * MIB && space.sizeBytes < 5 * MIB, `${before} bytes, then ${space.sizeBytes}`);
     await assertStore(store, new Map([[keptId, kept]]));
+    await store.close();
+    const reopened = await CheckpointStore.open(space);
+    await reopened.delete(keptId);
+    assert.ok(space.sizeBytes < 3 * MIB, `${space.sizeBytes} bytes`);
   });
 
   it('deletes and saves forever on a device that is nearly full', async () => {
