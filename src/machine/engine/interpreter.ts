@@ -338,6 +338,12 @@ function emitRun(
               });
               enterSlot(slot);
               f.set(record, target.toI32().and(0xffe).shl(2).add(slot));
+              // A page that PMP divides has no entry: each of its instructions is fetched, and checked, by itself.
+              f.if(entry.load64().ne(pageVa).and(record.load16U().ne(Op.breakpoint)), () => {
+                f.set(record, f.callI32(imports.decodeAside, record, slot));
+                f.set(slot, SLOTS_BASE);
+                setCell32(f, G.slotBase, SLOTS_BASE);
+              });
             },
           );
         });
