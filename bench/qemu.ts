@@ -46,7 +46,7 @@ export interface Took {
 }
 
 /** Kernel ticks of a process, in user and system mode (proc(5): fields 14 and 15 of stat), as milliseconds. */
-function cpuMsOf(pid: number): number {
+export function cpuMsOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   const MS_PER_TICK = 10;
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;

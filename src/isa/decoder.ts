@@ -17,7 +17,8 @@ export const instructionLength = (lowHalf: number): 2 | 4 => ((lowHalf & 3) === 
 /** A bucket is split when it has more rows than this: longer searches cost more than one more look-up. */
 const splitAbove = 4;
 
-type Bucket = readonly Row[] | { readonly byTop: readonly (readonly Row[])[] };
+/** Filled as they are first needed: a program uses few of them, and launching should not wait for the others. */
+type Buckets = (readonly Row[] | undefined)[];
 
 const matches = (row: Row, insn: number): boolean => ((insn ^ row.match) & row.mask) === 0;
 
@@ -25,31 +26,24 @@ const matches = (row: Row, insn: number): boolean => ((insn ^ row.match) & row.m
 const compatible = (rows: readonly Row[], bits: number, mask: number): Row[] =>
   rows.filter((row) => ((row.match ^ bits) & row.mask & mask) === 0);
 
-function wideBuckets(): Bucket[] {
-  const rows = bySpecificity(ROWS.filter((row) => row.length === 4));
-  return Array.from({ length: 256 }, (_, key) => {
-    const bucket = compatible(rows, ((key & 0x1f) << 2) | ((key >> 5) << 12) | 3, 0x707f);
-    if (bucket.length <= splitAbove) return bucket;
-    return {
-      byTop: Array.from({ length: 128 }, (_unused, top) => compatible(bucket, top << 25, 0x7f << 25)),
-    };
-  });
-}
-
-function shortBuckets(): Row[][] {
-  const rows = bySpecificity(ROWS.filter((row) => row.length === 2));
-  return Array.from({ length: 256 }, (_, key) => compatible(rows, ((key >> 2) << 10) | (key & 3), 0xfc03));
-}
-
-const wide = wideBuckets();
-const short = shortBuckets();
-const noRows: readonly Row[] = [];
+const wideRows = bySpecificity(ROWS.filter((row) => row.length === 4));
+const shortRows = bySpecificity(ROWS.filter((row) => row.length === 2));
+/** By opcode and funct3. */
+const wide: Buckets = [];
+/** The same, and by bits 31:25, where the bucket in `wide` is large. */
+const split: Buckets = [];
+/** By bits 15:10 and the quadrant. */
+const short: Buckets = [];
 
 function candidates(insn: number): readonly Row[] {
-  if (instructionLength(insn) === 2) return short[((insn >>> 8) & 0xfc) | (insn & 3)] ?? noRows;
-  const bucket = wide[((insn >>> 2) & 0x1f) | ((insn >>> 7) & 0xe0)];
-  if (bucket === undefined) return noRows;
-  return 'byTop' in bucket ? (bucket.byTop[insn >>> 25] ?? noRows) : bucket;
+  if (instructionLength(insn) === 2) {
+    const key = ((insn >>> 8) & 0xfc) | (insn & 3);
+    return (short[key] ??= compatible(shortRows, insn, 0xfc03));
+  }
+  const key = ((insn >>> 2) & 0x1f) | ((insn >>> 7) & 0xe0);
+  const bucket = (wide[key] ??= compatible(wideRows, insn, 0x707f));
+  if (bucket.length <= splitAbove) return bucket;
+  return (split[key | ((insn >>> 25) << 8)] ??= compatible(bucket, insn, 0x7f << 25));
 }
 
 /**

@@ -17,7 +17,7 @@ import { guestConfig, GuestRun } from './run';
 const DISK_BYTES = 8 << 20;
 
 describe('Linux, a virtio disk with ext4', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let folder = '';
   let base: Uint8Array;
   let disk: CowDisk;

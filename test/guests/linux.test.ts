@@ -7,7 +7,7 @@ import { bootedLinux, guestConfig, GuestRun } from './run';
 for (const firmware of ['builtin', 'opensbi'] as const) {
   for (const harts of [1, 4]) {
     describe(`Linux, ${firmware} firmware, harts: ${harts}`, function () {
-      this.timeout(180_000);
+      this.timeout(600_000);
       let guest: GuestRun;
 
       it('boots to the shell', async function () {

@@ -41,7 +41,7 @@ const FORCED_EVERY = 100_003;
 
 for (const harts of [1, 4]) {
   describe(`Linux in time, harts: ${harts}`, function () {
-    this.timeout(240_000);
+    this.timeout(600_000);
     let guest: GuestRun;
     let end: Outcome;
     let systemMap = '';

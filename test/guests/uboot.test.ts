@@ -5,7 +5,7 @@ import { guestConfig, GuestRun } from './run';
 
 for (const firmware of ['builtin', 'opensbi'] as const) {
   describe(`U-Boot, ${firmware} firmware`, function () {
-    this.timeout(120_000);
+    this.timeout(600_000);
 
     it('reaches its prompt and takes commands', async function () {
       requireGuest(this, 'uboot-smode', 'opensbi-dynamic');
