@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { build } from 'esbuild';
+import { buildSync } from 'esbuild';
 import { openStore, preallocate } from '../../../src/host/store/open-store';
 import { inCi } from '../../support/tools';
 import { randomFrom } from './crash-space';
@@ -90,11 +90,11 @@ describe('store: killed processes', function () {
   let folder: string;
   let script: string;
 
-  before(async () => {
+  before(() => {
     folder = mkdtempSync(join(tmpdir(), 'chronovisor-kill-'));
     script = join(folder, 'child.cjs');
     const entry = join(__dirname, 'kill-child.ts');
-    await build({ entryPoints: [entry], bundle: true, platform: 'node', outfile: script, logLevel: 'error' });
+    buildSync({ entryPoints: [entry], bundle: true, platform: 'node', outfile: script, logLevel: 'error' });
   });
   after(() => {
     rmSync(folder, { recursive: true, force: true });
