@@ -263,7 +263,13 @@ export class Choices {
   private harmlessCsr(): number[] {
     const { random } = this;
     const row = random.pick(csrRows);
-    const word = assemble(row, { imm: csrNumber(random.pick(HARMLESS_CSRS)) }, random);
+    const imm = csrNumber(random.pick(HARMLESS_CSRS));
+    // Read-only ones are mostly read: a write traps.
+    const wanted =
+      imm >> 10 === 3 && row.semantics.name.startsWith('csrrs') && this.chance(90)
+        ? { imm, rs1: 0 }
+        : { imm };
+    const word = assemble(row, wanted, random);
     return word === undefined ? [] : [word];
   }
 
@@ -274,7 +280,7 @@ export class Choices {
     const names = PRIVILEGED_CSRS.filter((name) => ((csrNumber(name) >> 8) & 3) <= mode || this.chance(5));
     if (names.length === 0) return this.harmlessCsr();
     const name = random.pick(names);
-    const value = csrValue(random, name);
+    const value = csrValue(random, name, this.program.mprv);
     const number = csrNumber(csrName(name));
     const register = this.register();
     const words = this.constant(at, register, value.bits);

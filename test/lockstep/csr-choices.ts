@@ -79,16 +79,16 @@ function delegation(bits: bigint, together: boolean): bigint {
   return together ? (bits & ~0x80c0n) | (loads << 2n) : bits;
 }
 
-export function csrValue(random: Random, name: string): CsrValue {
+export function csrValue(random: Random, name: string, mprv: boolean): CsrValue {
   const chance = (percent: number): boolean => random.below(100) < percent;
   if (name.startsWith('pmpaddr')) return { bits: pmpAddress(random, Number(name.slice(7))), set: 'csrrw' };
   switch (name) {
     case 'mstatus':
       // Setting and clearing single bits of MPP could give the reserved 2, which QEMU 7.2 keeps.
-      if (chance(50)) return { bits: randomStatus(random), set: 'csrrw' };
-      return { bits: randomStatus(random) | (3n << 11n), set: chance(50) ? 'csrrs' : 'csrrc' };
+      if (chance(50)) return { bits: randomStatus(random, mprv), set: 'csrrw' };
+      return { bits: randomStatus(random, mprv) | (3n << 11n), set: chance(50) ? 'csrrs' : 'csrrc' };
     case 'sstatus':
-      return { bits: randomStatus(random) & ~0x7e_0000_1888n };
+      return { bits: randomStatus(random, mprv) & ~0x7e_0000_1888n };
     case 'satp':
       if (chance(8))
         return { bits: (BigInt(random.below(16)) << 60n) | BigInt(PLACE.pageTables >> 12), set: 'csrrw' };

@@ -54,9 +54,9 @@ export interface Generated {
 }
 
 /** A program whose first `maxSteps` instructions after the prologue are worth comparing. */
-export function generate(seed: number, maxSteps: number): Generated {
+export function generate(seed: number, maxSteps: number, mprv = true): Generated {
   const random = new Random(seed);
-  const program = new Program(random);
+  const program = new Program(random, mprv);
   const machine = newMachine(program.bytes);
   runPrologue(machine);
   const written = new Uint8Array(IMAGE_BYTES / 2);

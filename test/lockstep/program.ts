@@ -121,11 +121,11 @@ function handler(): number[] {
 }
 
 /** mstatus values that a program may write: UXL and SXL stay 64-bit (they are fixed on our machine). */
-export function randomStatus(random: Random): bigint {
+export function randomStatus(random: Random, mprv: boolean): bigint {
   const chance = (percent: number): boolean => random.below(100) < percent;
   let value = 0n;
   for (const bit of [1n, 3n, 5n, 7n, 8n, 18n, 19n]) if (chance(50)) value |= 1n << bit;
-  if (chance(3)) value |= 1n << 17n;
+  if (chance(3) && mprv) value |= 1n << 17n;
   for (const bit of [20n, 21n, 22n]) if (chance(12)) value |= 1n << bit;
   value |= BigInt(random.pick([0, 0, 1, 1, 3, 3])) << 11n;
   value |= BigInt(chance(88) ? 3 : chance(60) ? 0 : random.below(4)) << 13n;
@@ -145,11 +145,15 @@ export class Program {
   readonly bytes = new Uint8Array(IMAGE_BYTES);
   private readonly view = new DataView(this.bytes.buffer);
 
-  constructor(readonly random: Random) {
+  constructor(
+    readonly random: Random,
+    /** Whether MPRV is used; QEMU 7.2 keeps translations over traps that change it. */
+    readonly mprv: boolean,
+  ) {
     this.words(PLACE.prologue, prologue());
     this.words(PLACE.handler, handler());
     for (let entry = 0; entry < TABLE_ENTRIES; entry++) {
-      const status = randomStatus(random);
+      const status = randomStatus(random, mprv);
       const mode = Number((status >> 11n) & 3n);
       const user = random.below(20) === 0 ? mode !== 0 : mode === 0 && random.below(3) > 0;
       this.set64(PLACE.table + 64 + 16 * entry, randomCodeAddress(random, user));
