@@ -133,6 +133,12 @@ export class GuestRun {
     this.forced = every;
   }
 
+  /** A checkpoint saves a device anew only where it has changed: what it took from before must still be true. */
+  private assertSectionsFresh(): void {
+    const { board } = this.time['recording'].machine;
+    assert.deepEqual(board.freeze(), board.save());
+  }
+
   private async runForced(options: MoveOptions): Promise<Stop> {
     const { time, forced } = this;
     for (;;) {
@@ -140,6 +146,7 @@ export class GuestRun {
       const stop = await time.seek(instret(goal), options);
       if (stop.kind !== 'done') return stop;
       const { id } = time.takeCheckpoint();
+      if (time.now % (16 * forced) === 0) this.assertSectionsFresh();
       assert.deepEqual(await time.restoreCheckpoint(id), { kind: 'done' });
       time.deleteCheckpoint(id);
     }

@@ -166,7 +166,8 @@ export class Choices {
       // To the reservation, if there is one.
       const address = BigInt.asUintN(64, this.machine.linear.get64(H.reservationAddress));
       const size = this.accessBytes(row);
-      if (address % size === 0n) return this.access(at, row, address);
+      const loaded = BigInt(this.machine.linear.get32(H.reservationBytes));
+      if (address % size === 0n && size === loaded) return this.access(at, row, address);
     }
     if (this.chance(50)) {
       // Through an address that a register has.
