@@ -35,6 +35,8 @@ export interface DiskPointer {
   readonly format: string;
   readonly sizeBytes: number;
   readonly contentHash: string;
+  /** Of the image's file: when equal, its hash need not be computed again. */
+  readonly stamp?: string;
   /** Reference of the layer, where blocks are kept elsewhere than in the store. */
   readonly layer?: string;
 }
@@ -157,6 +159,7 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
           format: pointer.text('format'),
           sizeBytes: pointer.number('sizeBytes'),
           contentHash: pointer.text('contentHash'),
+          ...(pointer.has('stamp') ? { stamp: pointer.text('stamp') } : {}),
           ...(pointer.has('layer') ? { layer: pointer.text('layer') } : {}),
         },
         blocks: decodeMapRoot(disk.bytes('blocks')),
