@@ -4,7 +4,7 @@
  * page that it touches for the first time after a resume.
  */
 import type { Event } from '../base/events';
-import type { Section } from '../machine/device';
+import type { DiskContents, Section } from '../machine/device';
 import type { CheckpointInfo, DiskPointer } from './store/manifest';
 import type { StoreStatistics } from './store/store';
 import type { CheckpointSummary } from './store/stored';
@@ -30,6 +30,11 @@ export interface SaveRequest {
   readonly ram: FrozenRam;
   readonly disks: readonly SavedDisk[];
   /**
+   * Instead of `disks`: the machine's frozen disks (MachineState.disks). A DiskArchive (disk-archive.ts) makes `disks` of
+   * them before its inner archive saves; references of its own keep them meanwhile.
+   */
+  readonly frozenDisks?: readonly DiskContents[];
+  /**
    * A checkpoint of this archive that this one descends from: only pages that differ from it are looked at, where its
    * directory is given and is frozen still; without, all pages are compared by content.
    */
@@ -48,22 +53,17 @@ export interface SaveJob {
   /** Rejects with 'SAVE_CANCELLED', 'STORE_FULL', 'STORE_IO'; the archive is then as it was before. */
   readonly done: Promise<CheckpointSummary>;
   readonly onProgress: Event<SaveProgress>;
+  /** Once it is being committed, this has no effect. */
   cancel(): void;
-}
-
-/** Pages of a saved checkpoint, for a guest that stands still until it has them. */
-export interface PageSource {
-  /**
-   * Puts pages into frames: page `pages[i]` goes to bytes frames[i] * 4096 of the linear memory. Synchronous. In the
-   * result, true where a page is all zero: nothing was written then. Throws 'STORE_IO', 'STORE_DAMAGED'.
-   */
-  fill(memory: WebAssembly.Memory, pages: readonly number[], frames: readonly number[]): readonly boolean[];
+  /** The guest stands still: it need not be spared any more. */
+  hurry(): void;
 }
 
 export interface LoadedCheckpoint {
   readonly summary: CheckpointSummary;
   readonly sections: readonly Section[];
   readonly disks: readonly SavedDisk[];
+  /** Its `fill` throws 'STORE_IO', 'STORE_DAMAGED'. */
   readonly ram: PageSource;
   /** Names it in SaveRequest.sources. */
   readonly handle: number;
@@ -71,8 +71,11 @@ export interface LoadedCheckpoint {
   close(): void;
 }
 
+/** All calls throw 'STORE_WORKER' when the thread has ended by itself, and 'STORE_CLOSED' after close. */
 export interface CheckpointArchive {
   readonly path: string;
+  /** The newest state was damaged: what was saved or deleted last may be missing or back. */
+  readonly fellBack: boolean;
   /** In the order in which they were saved. */
   list(): Promise<readonly CheckpointSummary[]>;
   save(request: SaveRequest): SaveJob;
@@ -81,11 +84,14 @@ export interface CheckpointArchive {
   update(id: string, change: { readonly name?: string; readonly notes?: string }): Promise<void>;
   delete(id: string): Promise<void>;
   verify(id: string): Promise<Verification>;
-  /** Writes one checkpoint, with all that it needs but the base images of its disks, into a file. */
-  exportTo(id: string, path: string): Promise<void>;
+  /**
+   * Writes one checkpoint, with all that it needs but the base images of its disks, into a file. `disks` takes the place
+   * of its own: DiskArchive gives the blocks of layers that way.
+   */
+  exportTo(id: string, path: string, disks?: readonly SavedDisk[]): Promise<void>;
   /** Takes over the checkpoints of an exported file or of another store; their new ids. */
   importFrom(path: string): Promise<readonly string[]>;
   statistics(): Promise<StoreStatistics>;
-  /** Saves under way are cancelled. */
+  /** Saves under way are cancelled; loaded checkpoints cannot be read any more. */
   close(): Promise<void>;
 }

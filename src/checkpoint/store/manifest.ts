@@ -39,6 +39,8 @@ export interface DiskPointer {
   readonly stamp?: string;
   /** Reference of the layer, where blocks are kept elsewhere than in the store. */
   readonly layer?: string;
+  /** The files that the image stands on, from the nearest on (qcow2). */
+  readonly backing?: readonly DiskPointer[];
 }
 
 /** Where a section's data are; loaded when they are asked for. */
@@ -54,12 +56,14 @@ export interface Manifest {
   readonly sections: readonly SectionRef[];
 }
 
-/** Sizes that the store adds to the summary. */
+/** What the store adds to the summary. */
 export interface Sizes {
   /** RAM pages and disk blocks that are not zero. */
   readonly pages: number;
   /** Bytes by which saving it made the store larger. */
   readonly addedBytes: number;
+  /** Of the manifest: so a list tells which images and layers are in use. */
+  readonly disks: readonly DiskPointer[];
 }
 
 type Dictionary = Readonly<Record<string, SectionData>>;
@@ -106,7 +110,11 @@ export class Fields {
 }
 
 export const encodeSummary = (info: CheckpointInfo, sizes: Sizes): Uint8Array =>
-  encodeData({ version: MANIFEST_VERSION, info: { ...info }, sizes: { ...sizes } });
+  encodeData({
+    version: MANIFEST_VERSION,
+    info: { ...info },
+    sizes: { ...sizes, disks: sizes.disks.map(encodePointer) },
+  });
 
 export function decodeSummary(bytes: Uint8Array): CheckpointInfo & Sizes {
   const outer = versioned(bytes);
@@ -125,6 +133,7 @@ export function decodeSummary(bytes: Uint8Array): CheckpointInfo & Sizes {
     guest: info.any('guest'),
     pages: sizes.number('pages'),
     addedBytes: sizes.number('addedBytes'),
+    disks: sizes.has('disks') ? sizes.list('disks').map(decodePointer) : [],
   };
 }
 
@@ -140,7 +149,7 @@ export const encodeManifest = (manifest: Manifest): Uint8Array =>
     version: MANIFEST_VERSION,
     ram: encodeMapRoot(manifest.ram),
     disks: manifest.disks.map(({ pointer, blocks }) => ({
-      pointer: { ...pointer },
+      pointer: encodePointer(pointer),
       blocks: encodeMapRoot(blocks),
     })),
     sections: manifest.sections.map((section) => ({ ...section })),
@@ -152,16 +161,8 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
     ram: decodeMapRoot(fields.bytes('ram')),
     disks: fields.list('disks').map((item) => {
       const disk = Fields.of(item);
-      const pointer = Fields.of(disk.any('pointer'));
       return {
-        pointer: {
-          path: pointer.text('path'),
-          format: pointer.text('format'),
-          sizeBytes: pointer.number('sizeBytes'),
-          contentHash: pointer.text('contentHash'),
-          ...(pointer.has('stamp') ? { stamp: pointer.text('stamp') } : {}),
-          ...(pointer.has('layer') ? { layer: pointer.text('layer') } : {}),
-        },
+        pointer: decodePointer(disk.any('pointer')),
         blocks: decodeMapRoot(disk.bytes('blocks')),
       };
     }),
@@ -169,5 +170,23 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
       const section = Fields.of(item);
       return { name: section.text('name'), version: section.number('version'), blob: section.number('blob') };
     }),
+  };
+}
+
+const encodePointer = ({ backing, ...pointer }: DiskPointer): SectionData => ({
+  ...pointer,
+  ...(backing === undefined ? {} : { backing: backing.map(encodePointer) }),
+});
+
+function decodePointer(data: SectionData): DiskPointer {
+  const pointer = Fields.of(data);
+  return {
+    path: pointer.text('path'),
+    format: pointer.text('format'),
+    sizeBytes: pointer.number('sizeBytes'),
+    contentHash: pointer.text('contentHash'),
+    ...(pointer.has('stamp') ? { stamp: pointer.text('stamp') } : {}),
+    ...(pointer.has('layer') ? { layer: pointer.text('layer') } : {}),
+    ...(pointer.has('backing') ? { backing: pointer.list('backing').map(decodePointer) } : {}),
   };
 }

@@ -6,6 +6,7 @@
  * all, and never harms an older one.
  */
 import { defined, UserError } from '../../base/errors';
+import type { SavedDisk } from '../archive';
 import { Codec } from './codec';
 import { compact, NOT_QUITE_FULL, SPARSE, sweep, type Roots } from './collector';
 import { copyCheckpoint } from './copy';
@@ -208,13 +209,13 @@ export class CheckpointStore {
     const { number } = this.find(id);
     const summary = await this.summaryOf(this.find(id));
     if (summary.damaged) throw storeDamaged('The checkpoint');
-    const { id: _id, damaged: _damaged, pages, addedBytes, ...info } = summary;
+    const { id: _id, damaged: _damaged, pages, addedBytes, disks, ...info } = summary;
     const changed = { ...info, ...change };
     await this.core.commit(
       () => {
         this.find(id);
         const held = new Held();
-        const blob = putBlob(this.core, encodeSummary(changed, { pages, addedBytes }), held);
+        const blob = putBlob(this.core, encodeSummary(changed, { pages, addedBytes, disks }), held);
         const { state } = this.core;
         state.listed = state.listed.map((one) => (one.number === number ? { ...one, summary: blob } : one));
         letGo(this.core, held, true);
@@ -252,11 +253,11 @@ export class CheckpointStore {
 
   // --- export and import
 
-  /** Makes a store of the one checkpoint in an empty space, and closes that. */
-  async exportTo(id: string, space: BlockSpace): Promise<void> {
+  /** Makes a store of the one checkpoint in an empty space, and closes that. `disks`: see copyCheckpoint. */
+  async exportTo(id: string, space: BlockSpace, disks?: readonly SavedDisk[]): Promise<void> {
     const target = await CheckpointStore.open(space, { segmentBytes: 1024 * 1024, pause: this.pause });
     try {
-      await this.with(id, (source) => copyCheckpoint(source, target));
+      await this.with(id, (source) => copyCheckpoint(source, target, disks));
     } finally {
       await target.close();
     }
@@ -367,4 +368,5 @@ const damagedSummary = (id: string): CheckpointSummary => ({
   guest: null,
   pages: 0,
   addedBytes: 0,
+  disks: [],
 });

@@ -57,6 +57,28 @@ export class StoredPages {
     );
   }
 
+  /**
+   * Numbers of the pages that another checkpoint of the same store has otherwise, rising. Contents are kept once, so ids
+   * tell, and nothing but the maps is read.
+   */
+  async *differences(other: StoredPages): AsyncGenerator<number> {
+    const numbers = new Set([...this.root.keys(), ...other.root.keys()]);
+    for (const number of [...numbers].sort((a, b) => a - b)) {
+      if (this.root.get(number) === other.root.get(number)) continue;
+      const [own, others] = [await this.leafOrEmpty(number), await other.leafOrEmpty(number)];
+      for (let i = 0; i < LEAF_PAGES; i++) if (own[i] !== others[i]) yield number * LEAF_PAGES + i;
+    }
+  }
+
+  private leafOrEmpty(number: number): Promise<Uint32Array> {
+    return this.root.has(number) ? this.leaf(number) : Promise.resolve(new Uint32Array(LEAF_PAGES));
+  }
+
+  /** The object's id, if these are pages of the store with this core; undefined for another store. */
+  idIn(core: Core, page: number): Promise<number> | undefined {
+    return core === this.core ? this.idOf(page) : undefined;
+  }
+
   private async idOf(page: number): Promise<number> {
     const number = Math.floor(page / LEAF_PAGES);
     if (!this.root.has(number)) return ABSENT;

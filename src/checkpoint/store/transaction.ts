@@ -18,11 +18,12 @@ import {
 import { Held, letGo, putBlob, putLoaded } from './objects';
 import { MapBuilder } from './page-map';
 import { BLOCK_BYTES } from './space';
-import type { CheckpointSummary, StoredCheckpoint } from './stored';
+import type { CheckpointSummary, StoredCheckpoint, StoredPages } from './stored';
 import { ABSENT, ZERO } from './table';
 
 /** Bytes that may wait to be written when flow returns. */
 const BACKLOG_BYTES = 4 * 1024 * 1024;
+const ZERO_PAGE = new Uint8Array(BLOCK_BYTES);
 
 export interface SaveOptions {
   readonly info: CheckpointInfo;
@@ -31,6 +32,8 @@ export interface SaveOptions {
   readonly disks?: readonly DiskPointer[];
   /** A checkpoint of this store: pages and blocks that are not put are the same as in it. */
   readonly like?: string;
+  /** All blocks of the disks are put: `like` stands for RAM alone. */
+  readonly allBlocks?: boolean;
 }
 
 /** What a transaction needs of the store. */
@@ -63,7 +66,9 @@ export class SaveTransaction {
     this.ram = new MapBuilder(like?.ram.root ?? new Map<number, number>());
     this.disks = (options.disks ?? []).map((pointer, i) => ({
       pointer,
-      blocks: new MapBuilder(like?.disks[i]?.blocks.root ?? new Map<number, number>()),
+      blocks: new MapBuilder(
+        (options.allBlocks ? undefined : like?.disks[i]?.blocks.root) ?? new Map<number, number>(),
+      ),
     }));
     this.bytesBefore = core.state.log.bytesWritten;
   }
@@ -89,6 +94,21 @@ export class SaveTransaction {
    */
   putPage(page: number, bytes: Uint8Array): void {
     this.ram.set(page, this.put(page, bytes));
+  }
+
+  /** Takes a page as an open checkpoint has it; one of the same store is not read for it. Throws what reading throws, too. */
+  async putFrom(page: number, source: StoredPages): Promise<void> {
+    const { core } = this.owner;
+    const id = await source.idIn(core, page);
+    if (id === undefined) {
+      this.putPage(page, (await source.read(page)) ?? ZERO_PAGE);
+      return;
+    }
+    this.check();
+    this.ram.set(page, id === ABSENT ? ZERO : id);
+    if (id === ABSENT || id === ZERO) return;
+    this.pagesPut++;
+    core.onUse?.(id);
   }
 
   /** One block of 4096 bytes that lies over a disk's image. A block of zeroes hides what the image has there. */
@@ -129,7 +149,11 @@ export class SaveTransaction {
       }
       check();
       const manifest = putBlob(core, encodeManifest({ ram, disks, sections: this.sections }), this.held);
-      const sizes = { pages: this.pagesPut, addedBytes: core.state.log.bytesWritten - this.bytesBefore };
+      const sizes = {
+        pages: this.pagesPut,
+        addedBytes: core.state.log.bytesWritten - this.bytesBefore,
+        disks: this.disks.map(({ pointer }) => pointer),
+      };
       const summary = putBlob(core, encodeSummary(this.options.info, sizes), this.held);
       let number = 0;
       await core.commit(() => {

@@ -4,6 +4,7 @@ import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import type { SavedDisk } from '../../checkpoint/archive';
 import { CheckpointStore, type StoreOptions } from '../../checkpoint/store/store';
 import { FileSpace, syncFolder } from './file-space';
 import { lockStore, type StoreLock } from './lock';
@@ -86,12 +87,20 @@ export async function preallocate(path: string, sizeBytes: number): Promise<void
   }
 }
 
-/** Writes one checkpoint with all that it needs into a file of its own; a file of that name is replaced at the end. */
-export async function exportCheckpoint(store: CheckpointStore, id: string, path: string): Promise<void> {
+/**
+ * Writes one checkpoint with all that it needs into a file of its own; a file of that name is replaced at the end.
+ * `disks` has what the checkpoint keeps in layers outside the store.
+ */
+export async function exportCheckpoint(
+  store: CheckpointStore,
+  id: string,
+  path: string,
+  disks?: readonly SavedDisk[],
+): Promise<void> {
   const partial = `${path}.partial`;
   await rm(partial, { force: true });
   try {
-    await store.exportTo(id, await FileSpace.open(partial, { mode: 'create' }));
+    await store.exportTo(id, await FileSpace.open(partial, { mode: 'create' }), disks);
     await rename(partial, path);
     await syncFolder(dirname(path));
   } catch (error) {
