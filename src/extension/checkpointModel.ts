@@ -5,6 +5,7 @@
  * Automatic checkpoints can be left out, except the beginning of the recording: then a branch that went off from one of
  * them hangs on the checkpoint before it.
  */
+import { plainLines } from '../base/text';
 import type { CheckpointNode, CheckpointTree, Position } from '../protocol';
 
 export interface BranchRow {
@@ -103,11 +104,7 @@ export function checkpointLabel(node: CheckpointNode): string {
 
 /** The last text that the console showed, fit for one line: no escape sequences, no control characters. */
 export function consoleLine(tail: string): string {
-  const lines = tail
-    .replace(/\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)/gu, '')
-    .split(/[\r\n]+/u)
-    .map((line) => line.replace(/[\u0000-\u001f\u007f]/gu, '').trim())
-    .filter((line) => line !== '');
+  const lines = plainLines(tail);
   const last = lines.at(-1) ?? '';
   return last.length > 60 ? `…${last.slice(-59)}` : last;
 }

@@ -10,7 +10,7 @@ import {
   type TreeRow,
 } from './checkpointModel';
 import { DEBUG_TYPE, type Sessions } from './sessions';
-import { formatBytes, formatInstret } from './timeText';
+import { formatBytes, formatInstret } from '../base/text';
 import type { CheckpointNode } from '../protocol';
 
 const VIEW_ID = 'chronovisor.checkpoints';

@@ -7,7 +7,8 @@ import { toggleAutomatic } from './checkpointView';
 import type { GuestConsoles } from './guestConsole';
 import { pickProgram } from './programs';
 import type { Sessions } from './sessions';
-import { formatInstret, parseInstant } from './timeText';
+import { formatInstret } from '../base/text';
+import { parseInstant } from './timeText';
 
 export function registerCommands(sessions: Sessions, consoles: GuestConsoles): vscode.Disposable {
   const commands = {

@@ -1,9 +1,7 @@
 /** Instants as people read and write them. An instant is a number of retired instructions (I1). */
 import { userError } from '../base/errors';
+import { formatInstret } from '../base/text';
 import type { TimeEvent } from '../protocol';
-
-/** `12,345,678`, whatever the host's language: it is also what people type back. */
-export const formatInstret = (instret: number): string => String(instret).replace(/\B(?=(?:\d{3})+$)/gu, ',');
 
 /** The status bar's text, without its icon. */
 export function timeText(time: TimeEvent): string {
@@ -34,16 +32,4 @@ export function parseInstant(text: string, time: Pick<TimeEvent, 'now' | 'end'>)
     throw userError('INSTANT', `The recording ends at ${formatInstret(time.end)}; continue to get further`);
   }
   return instret;
-}
-
-/** `640 KiB`, `12.3 MiB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : String(Math.round(value))} ${units[unit] ?? ''}`;
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Locator } from 'playwright-core';
-import { formatInstret } from '../../src/extension/timeText';
+import { formatInstret } from '../../src/base/text';
 import { packVsix, requireVscode, VscodeServer } from './support/server';
 import { openBrowser, Workbench } from './support/workbench';
 

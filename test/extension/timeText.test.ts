@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { formatBytes, formatInstret, parseInstant, timeText } from '../../src/extension/timeText';
+import { formatBytes, formatInstret } from '../../src/base/text';
+import { parseInstant, timeText } from '../../src/extension/timeText';
 
 describe('extension: instants as text', () => {
   it('parts the digits in threes', () => {
