@@ -1,10 +1,11 @@
-/** dist/cli.js, the command `chronovisor`: run, dap, bench. */
+/** dist/cli.js, the command `chronovisor`: run, checkpoint, dap, bench. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, UserError, userError } from '../base/errors';
 import { listen, serveStreams } from '../host/adapter';
+import { checkpoint, parseCheckpoint } from './checkpoint';
 import { parseRun, usage } from './options';
 import { run } from './run';
 
@@ -12,6 +13,7 @@ const HELP = `chronovisor: a RISC-V machine that can be debugged forwards and ba
 
 usage:
   chronovisor run [options] PROGRAM     run a guest (ELF, Linux Image or raw binary) in this terminal
+  chronovisor checkpoint VERB STORE ... look after saved checkpoints
   chronovisor dap [--port N]            debug adapter on stdin/stdout, or on 127.0.0.1:N
   chronovisor bench [NAME] [--json]     measure; docs/performance.md explains the figures
 
@@ -32,6 +34,17 @@ options of run:
   --json                                a last line with stop, exitCode, instructions, stateHash, seconds, mips
 
 The exit code is the guest's own. In a terminal Ctrl-A X ends the run.
+
+verbs of checkpoint; STORE is a store's folder, file or device, or an exported file; ID is an id or a name:
+  list STORE                            all checkpoints
+  show STORE ID                         one: guest, harts, disks, console, sizes
+  diff STORE ID ID [--pages]            registers, devices, pages and disk blocks that differ; --pages lists them
+  verify STORE [ID...]                  read all of them and check each page; exit code 1 when one is damaged
+  export STORE ID FILE                  one checkpoint as a file, for another machine
+  import STORE FILE                     take over the checkpoints of such a file, or of another store
+  delete STORE ID...                    delete, and free their space
+  commit STORE ID                       merge a checkpoint's disk layer into what is underneath
+  Each with --json: one line, described in docs/checkpoints.md.
 `;
 
 function dapArguments(args: readonly string[]) {
@@ -83,6 +96,9 @@ async function main(args: readonly string[]): Promise<number> {
     case 'run':
       if (rest.includes('--help')) break;
       return run(parseRun(rest));
+    case 'checkpoint':
+      if (rest.includes('--help')) break;
+      return checkpoint(parseCheckpoint(rest));
     case 'dap':
       return dap(rest);
     case 'bench':

@@ -13,6 +13,8 @@ export class Held {
   readonly fresh = new Set<number>();
   /** Objects other than pages. */
   readonly parts = new Set<number>();
+  /** Stored bytes of what was not in the store before. */
+  addedBytes = 0;
 }
 
 /** Puts an object and returns its id. Throws 'STORE_FULL', 'STORE_IO'. */
@@ -39,6 +41,7 @@ export function putLoaded(core: Core, contentBytes: number, held: Held): number 
   const { coding, bytes } = core.codec.compress();
   const place = log.append(bytes, core.reserve);
   const id = table.add(kept, { ...place, coding, storedBytes: bytes.length, contentBytes });
+  held.addedBytes += bytes.length;
   core.fresh.set(id, 0);
   hold(core, id, held);
   core.onUse?.(id);

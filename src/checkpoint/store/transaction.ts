@@ -53,7 +53,6 @@ export class SaveTransaction {
   private readonly epoch: number;
   private sections: readonly SectionRef[] = [];
   private state: 'open' | 'committing' | 'ended' = 'open';
-  private readonly bytesBefore: number;
   private pagesPut = 0;
 
   constructor(
@@ -70,7 +69,6 @@ export class SaveTransaction {
         (options.allBlocks ? undefined : like?.disks[i]?.blocks.root) ?? new Map<number, number>(),
       ),
     }));
-    this.bytesBefore = core.state.log.bytesWritten;
   }
 
   /** Puts what is known from the beginning. Throws 'STORE_FULL', 'STORE_IO'. */
@@ -151,7 +149,7 @@ export class SaveTransaction {
       const manifest = putBlob(core, encodeManifest({ ram, disks, sections: this.sections }), this.held);
       const sizes = {
         pages: this.pagesPut,
-        addedBytes: core.state.log.bytesWritten - this.bytesBefore,
+        addedBytes: this.held.addedBytes,
         disks: this.disks.map(({ pointer }) => pointer),
       };
       const summary = putBlob(core, encodeSummary(this.options.info, sizes), this.held);
