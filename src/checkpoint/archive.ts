@@ -4,6 +4,7 @@
  * page that it touches for the first time after a resume.
  */
 import type { Event } from '../base/events';
+import type { PageSource } from '../machine/absent';
 import type { DiskContents, Section } from '../machine/device';
 import type { CheckpointInfo, DiskPointer } from './store/manifest';
 import type { StoreStatistics } from './store/store';
@@ -39,7 +40,10 @@ export interface SaveRequest {
    * directory is given and is frozen still; without, all pages are compared by content.
    */
   readonly like?: { readonly id: string; readonly directory?: Uint32Array };
-  /** What absent pages of the directory are read from: LoadedCheckpoint.handle by the number of the source. */
+  /**
+   * What absent pages of the directory are read from: LoadedCheckpoint.handle by the number of the source. They may be
+   * closed while the save is under way; but the source's template in the linear memory stays as it is until `done`.
+   */
   readonly sources: readonly (number | undefined)[];
 }
 

@@ -10,7 +10,9 @@
  * is left.
  */
 import { defined, invariant, userError } from '../base/errors';
+import { CURRENT, H } from '../machine/layout';
 import type { Machine, MachineState } from '../machine/machine';
+import type { CheckpointArchive } from './archive';
 
 export interface Checkpoint {
   readonly id: string;
@@ -26,6 +28,20 @@ export interface Checkpoint {
   readonly stopMicroseconds: number;
   name: string | undefined;
   automatic: boolean;
+  /** Where it is kept for good, if it is. */
+  saved: SavedAs | undefined;
+}
+
+/** A checkpoint of an archive. */
+export interface SavedAs {
+  readonly archive: CheckpointArchive;
+  readonly id: string;
+}
+
+/** A checkpoint whose pages and disks stay frozen, also when it is deleted, until `release`. */
+export interface Pinned {
+  readonly checkpoint: Checkpoint;
+  release(): void;
 }
 
 interface Node {
@@ -33,6 +49,9 @@ interface Node {
   base: Node | undefined;
   readonly children: Set<Node>;
   deleted: boolean;
+  /** Saves under way that read its pages. */
+  pins: number;
+  holdsDisks: boolean;
 }
 
 export interface TakeOptions {
@@ -48,6 +67,7 @@ export class CheckpointTree {
   /** The node that the living state descends from. */
   private living: Node | undefined;
   private nextId = 1;
+  private pinned = 0;
 
   constructor(
     private readonly machine: Machine,
@@ -61,23 +81,47 @@ export class CheckpointTree {
     const state = this.machine.freeze();
     const stopMicroseconds = Math.round((this.now() - started) * 1000);
     const hart = state.current;
+    const node = this.add(this.living, state, this.machine.pc(hart), { ...options, stopMicroseconds });
+    this.living = node;
+    return node.checkpoint;
+  }
+
+  /**
+   * Takes in a state that was saved elsewhere: its page table and disks are frozen, and descend from nothing here. The
+   * machine's state is not touched.
+   */
+  adopt(
+    state: MachineState,
+    options: TakeOptions & { readonly stopMicroseconds?: number; readonly saved?: SavedAs },
+  ): Checkpoint {
+    const block = defined(state.harts[state.current], 'the current hart exists');
+    const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
+    return this.add(undefined, state, view.getBigUint64(H.pc - CURRENT, true), options).checkpoint;
+  }
+
+  private add(
+    base: Node | undefined,
+    state: MachineState,
+    pc: bigint,
+    options: TakeOptions & { readonly stopMicroseconds?: number; readonly saved?: SavedAs },
+  ): Node {
     const checkpoint: Checkpoint = {
       id: String(this.nextId++),
       state,
       branch: options.branch,
       logIndex: options.logIndex,
       consoleLength: options.consoleLength,
-      pc: this.machine.pc(hart),
-      hart,
-      stopMicroseconds,
+      pc,
+      hart: state.current,
+      stopMicroseconds: options.stopMicroseconds ?? 0,
       name: options.name,
       automatic: options.automatic,
+      saved: options.saved,
     };
-    const node: Node = { checkpoint, base: this.living, children: new Set(), deleted: false };
-    this.living?.children.add(node);
+    const node: Node = { checkpoint, base, children: new Set(), deleted: false, pins: 0, holdsDisks: true };
+    base?.children.add(node);
     this.nodes.set(checkpoint.id, node);
-    this.living = node;
-    return checkpoint;
+    return node;
   }
 
   /** Makes the machine's state that of the checkpoint. The present state is dropped. */
@@ -90,20 +134,63 @@ export class CheckpointTree {
     return node.checkpoint;
   }
 
-  /** Forgets a checkpoint and frees what only it holds. */
+  /** Forgets a checkpoint and frees what only it holds, at once or when it is no longer pinned. */
   delete(id: string): void {
     const node = this.node(id);
     this.nodes.delete(id);
     node.deleted = true;
-    for (const contents of node.checkpoint.state.disks) contents.release();
+    if (node.pins === 0) this.free(node);
+  }
+
+  private free(node: Node): void {
+    if (node.holdsDisks) for (const contents of node.checkpoint.state.disks) contents.release();
+    node.holdsDisks = false;
     this.collect(node);
+  }
+
+  // --- for saving
+
+  pin(id: string): Pinned {
+    return this.pinNode(this.node(id));
+  }
+
+  private pinNode(node: Node): Pinned {
+    node.pins++;
+    this.pinned++;
+    let isHeld = true;
+    return {
+      checkpoint: node.checkpoint,
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        node.pins--;
+        this.pinned--;
+        if (node.pins === 0 && node.deleted) this.free(node);
+      },
+    };
+  }
+
+  /**
+   * The nearest checkpoint in the archive from whose pages those of `id` descend, itself included; pinned. Its pages are
+   * frozen still, even where it has been deleted here.
+   */
+  pinSaved(id: string, archive: CheckpointArchive): Pinned | undefined {
+    for (let node: Node | undefined = this.node(id); node; node = node.base) {
+      if (node.checkpoint.saved?.archive === archive) return this.pinNode(node);
+    }
+    return undefined;
+  }
+
+  /** Saves read pages: no source of absent pages may go. */
+  get isPinned(): boolean {
+    return this.pinned > 0;
   }
 
   /** Frees the pages of a deleted node that one other at most descends from, and then of those before it. */
   private collect(start: Node | undefined): void {
     for (let node = start; node?.deleted === true;) {
       const { base, children } = node;
-      if (children.size + (this.living === node ? 1 : 0) > 1) return;
+      if (node.pins > 0 || children.size + (this.living === node ? 1 : 0) > 1) return;
       this.machine.memory.release(
         node.checkpoint.state.pages,
         base?.checkpoint.state.pages,

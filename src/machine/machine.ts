@@ -17,23 +17,14 @@ import type { EngineExports } from './engine/module';
 import { Sbi } from './firmware/sbi';
 import { Harts } from './harts';
 import { Hasher } from './hash';
-import {
-  CONTEXT_BYTES,
-  CSR_MAP,
-  DATA_CONTEXTS,
-  Exit,
-  G,
-  H,
-  HART_TLB_BYTES,
-  TLB_BASE,
-  TLB_BYTES,
-} from './layout';
+import { CSR_MAP, Exit, G, H } from './layout';
 import { GuestMemory, LinearMemory, type PageTable } from './memory';
 import { Looks } from './looks';
 import { writePmp } from './pmp';
 import type { Finished, MachineStop } from './stop';
 import { StopPoints } from './stop-points';
 import { driveTimers } from './timers';
+import { dropWriteTlbs } from './write-tlbs';
 
 /** All of a machine's state at one instant; frozen (I3). Owned by a checkpoint, which must release it. */
 export interface MachineState {
@@ -100,6 +91,7 @@ export class Machine {
       moreFrames: () => {
         this.memory.moreFrames();
       },
+      pageIn: (page) => this.memory.pageIn(page),
       mmioRead: (size) => this.bus.read(size),
       mmioWrite: (size) => this.bus.write(size),
       slotEvicted: (slot) => {
@@ -381,7 +373,7 @@ export class Machine {
   /** Freezes the whole state (I5: no I/O, no copy of RAM). */
   freeze(): MachineState {
     const pages = this.memory.freeze();
-    this.dropWriteTlbs();
+    dropWriteTlbs(this.linear, this.harts.count);
     return {
       instret: this.instret,
       timeSkew: this.timeSkew,
@@ -428,16 +420,6 @@ export class Machine {
     }
     for (const disk of this.board.disks) hasher.text(disk.contentHash());
     return hasher.digest();
-  }
-
-  private dropWriteTlbs(): void {
-    for (let hart = 0; hart < this.harts.count; hart++) {
-      for (let context = 0; context < DATA_CONTEXTS; context++) {
-        const start = TLB_BASE + hart * HART_TLB_BYTES + context * CONTEXT_BYTES + TLB_BYTES;
-        // By words: filling shared memory is done an element at a time.
-        this.linear.u32.fill(0xffff_ffff, start / 4, (start + TLB_BYTES) / 4);
-      }
-    }
   }
 
   private flushAllTlbs(): void {

@@ -7,6 +7,7 @@
  * free when neither its parent nor a child has them in the same place, and nothing needs reference counts.
  */
 import { invariant, userError } from '../base/errors';
+import { AbsentPages, isAbsent, type PageSource } from './absent';
 import {
   FRAME_EPOCH,
   FRAME_SLOT,
@@ -110,6 +111,9 @@ export class GuestMemory {
   private framesAtFreeze = 0;
   /** The frozen table that the living one descends from. */
   private parent: Uint32Array | undefined;
+  /** Directories of the frozen tables. */
+  private readonly frozen = new Set<Uint32Array>();
+  private readonly absent: AbsentPages;
 
   constructor(
     readonly linear: LinearMemory,
@@ -122,6 +126,17 @@ export class GuestMemory {
       ramBytes % PAGE === 0 && ramBytes > 0 && ramBytes / PAGE <= MAX_RAM_PAGES,
       'RAM size is in range',
     );
+    this.absent = new AbsentPages({
+      linear,
+      frozen: this.frozen,
+      living: () => this.directory(),
+      moreFrames: () => {
+        this.moreFrames();
+      },
+      freeFrame: (frame) => {
+        this.freeFrame(frame);
+      },
+    });
     const { u8 } = linear;
     u8.fill(0xff, TLB_BASE, TLB_BASE + MAX_HARTS * HART_TLB_BYTES);
     linear.set32(G.ramPages, ramBytes / PAGE);
@@ -169,6 +184,28 @@ export class GuestMemory {
     return this.framesTotal - this.linear.get32(G.freeFrames);
   }
 
+  // --- pages that lie in a saved checkpoint
+
+  /**
+   * A frozen table whose pages all come from `source`, each when it is first touched: O(directory). Descends from no other.
+   * `source` is its number in absent cells (see absent.ts).
+   */
+  attach(source: PageSource): { readonly pages: PageTable; readonly source: number } {
+    const { directory, source: number } = this.absent.attach(source);
+    this.frozen.add(directory);
+    return { pages: { directory, freshFrames: 0 }, source: number };
+  }
+
+  /** Gives up sources that no table needs any longer; their numbers. O(all tables): not for every move. */
+  detachUnused(): readonly number[] {
+    return this.absent.detachUnused();
+  }
+
+  /** Import `pageIn` of the engine. */
+  pageIn(page: number): number {
+    return this.absent.pageIn(page);
+  }
+
   // --- freezing
 
   private directory(): Uint32Array {
@@ -184,6 +221,7 @@ export class GuestMemory {
     const table = { directory, freshFrames: Math.max(0, inUse - this.framesAtFreeze) };
     this.framesAtFreeze = inUse;
     this.parent = directory;
+    this.frozen.add(directory);
     return table;
   }
 
@@ -216,6 +254,7 @@ export class GuestMemory {
     const neighbours = children.map((child) => child.directory);
     if (parent) neighbours.push(parent.directory);
     if (ofLiving) neighbours.push(this.directory());
+    this.frozen.delete(table.directory);
     this.freeUnshared(table.directory, neighbours);
     if (ofLiving) {
       this.parent = parent?.directory;
@@ -235,11 +274,11 @@ export class GuestMemory {
     };
     this.directory().forEach((leaf, index) => {
       const inherited = this.parent?.[index];
-      if (leaf === ZERO_LEAF || leaf === inherited) return;
+      if (leaf === ZERO_LEAF || leaf === inherited || this.absent.isTemplate(leaf)) return;
       own(leaf);
       for (let page = 0; page < 1024; page++) {
         const frame = linear.get32(leaf * PAGE + 4 * page);
-        if (frame === ZERO_FRAME) continue;
+        if (frame === ZERO_FRAME || isAbsent(frame)) continue;
         if (inherited === undefined || linear.get32(inherited * PAGE + 4 * page) !== frame) own(frame);
       }
     });
@@ -249,12 +288,12 @@ export class GuestMemory {
     const { linear } = this;
     for (let index = 0; index < directory.length; index++) {
       const leaf = directory[index];
-      if (leaf === undefined || leaf === ZERO_LEAF) continue;
+      if (leaf === undefined || leaf === ZERO_LEAF || this.absent.isTemplate(leaf)) continue;
       const others = neighbours.map((neighbour) => neighbour[index]);
       if (others.includes(leaf)) continue;
       for (let page = 0; page < 1024; page++) {
         const frame = linear.get32(leaf * PAGE + 4 * page);
-        if (frame === ZERO_FRAME) continue;
+        if (frame === ZERO_FRAME || isAbsent(frame)) continue;
         const shared = others.some(
           (other) => other !== undefined && linear.get32(other * PAGE + 4 * page) === frame,
         );
@@ -288,7 +327,8 @@ export class GuestMemory {
 
   private frameOfPage(page: number): number {
     const leaf = this.linear.get32(G.directory + 4 * (page >> 10));
-    return this.linear.get32(leaf * PAGE + 4 * (page & 1023));
+    const cell = this.linear.get32(leaf * PAGE + 4 * (page & 1023));
+    return isAbsent(cell) ? this.pageIn(page) : cell;
   }
 
   /** Copies into RAM, with copy-on-write; decoded records follow. The range must be RAM. */

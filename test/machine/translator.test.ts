@@ -49,6 +49,7 @@ function compile(machine: Machine, instructions: readonly PlacedInstruction[]): 
       moreFrames: () => {
         machine.memory.moreFrames();
       },
+      pageIn: unused,
       // No device is touched: see `prepare`.
       mmioRead: () => 0,
       mmioWrite: () => 0,

@@ -13,7 +13,8 @@ export interface HashFunctions {
   hashRam: FunctionRef;
 }
 
-export function emitHash(m: ModuleBuilder): HashFunctions {
+/** `pageIn` as for emitMemory. */
+export function emitHash(m: ModuleBuilder, pageIn: FunctionRef): HashFunctions {
   const hashFrame = m.function('hashFrame', [I32T], I64T, (f) => {
     const address = f.let(f.param(0, I32T).shl(12));
     const end = f.let(address.add(4096));
@@ -54,6 +55,9 @@ export function emitHash(m: ModuleBuilder): HashFunctions {
           },
           () => {
             const frame = f.let(leaf.shl(12).add(page.and(1023).shl(2)).load32());
+            f.if(frame.ltS(0), () => {
+              f.set(frame, f.callI32(pageIn, page));
+            });
             f.if(frame.ne(ZERO_FRAME), () => {
               const own = f.let(f.callI64(hashFrame, frame));
               f.if(own.ne(0n), () => {

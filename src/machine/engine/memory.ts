@@ -13,6 +13,7 @@ import {
   type FunctionBuilder,
   type FunctionRef,
   type I32,
+  type Local,
   type ModuleBuilder,
 } from '../../wasm';
 import {
@@ -88,13 +89,19 @@ export const loadSized = (
   );
 };
 
-export function emitMemory(m: ModuleBuilder, moreFrames: FunctionRef): MemoryFunctions {
+export interface MemoryImports {
+  moreFrames: FunctionRef;
+  /** (RAM page, whose cell is absent) -> its frame. See absent.ts. */
+  pageIn: FunctionRef;
+}
+
+export function emitMemory(m: ModuleBuilder, { moreFrames, pageIn }: MemoryImports): MemoryFunctions {
   const pageOf = m.function('pageOf', [I64T], I32T, (f) => {
     const page = f.let(f.param(0, I64T).sub(BigInt(RAM_BASE)).shrU(12n));
     f.return(page.ltU(cell32(G.ramPages).toI64U()).select(page.toI32(), -1));
   });
 
-  const leafCell = (f: FunctionBuilder, page: I32): { directory: I32; leaf: I32; offset: I32 } => {
+  const leafCell = (f: FunctionBuilder, page: I32): { directory: I32; leaf: Local<I32>; offset: I32 } => {
     const directory = f.let(page.shrU(10).shl(2));
     const leaf = f.let(directory.load32(G.directory));
     const offset = f.let(page.and(1023).shl(2));
@@ -106,7 +113,11 @@ export function emitMemory(m: ModuleBuilder, moreFrames: FunctionRef): MemoryFun
     const page = f.let(f.callI32(pageOf, pa));
     f.if(page.ne(-1), () => {
       const { leaf, offset } = leafCell(f, page);
-      f.return(leaf.shl(12).add(offset).load32());
+      const frame = f.let(leaf.shl(12).add(offset).load32());
+      f.if(frame.ltS(0), () => {
+        f.return(f.callI32(pageIn, page));
+      });
+      f.return(frame);
     });
     f.if(pa.sub(0x1000n).ltU(0xf000n), () => {
       f.return(pa.toI32().shrU(12).sub(1).shl(2).load32(G.rom));
@@ -215,6 +226,11 @@ export function emitMemory(m: ModuleBuilder, moreFrames: FunctionRef): MemoryFun
     const page = f.param(0, I32T);
     const { directory, leaf, offset } = leafCell(f, page);
     const old = f.let(leaf.shl(12).add(offset).load32());
+    f.if(old.ltS(0), () => {
+      f.set(old, f.callI32(pageIn, page));
+      // A template is no longer there.
+      f.set(leaf, directory.load32(G.directory));
+    });
     f.if(epochOf(old).eq(cell32(G.epoch)), () => {
       f.return(old);
     });

@@ -16,6 +16,7 @@ import { emitTraps } from './traps';
 /** What the engine calls. Addresses are byte addresses of the linear memory. */
 export interface EngineImports {
   moreFrames(): void;
+  pageIn(ramPage: number): number;
   mmioRead(sizeBytes: number): number;
   mmioWrite(sizeBytes: number): number;
   slotEvicted(slot: number): void;
@@ -66,6 +67,7 @@ export function buildEngine(): EngineModule {
   });
   const imports = {
     moreFrames: m.importFunction('env', 'moreFrames', []),
+    pageIn: m.importFunction('env', 'pageIn', [I32T], I32T),
     mmioRead: m.importFunction('env', 'mmioRead', [I32T], I32T),
     mmioWrite: m.importFunction('env', 'mmioWrite', [I32T], I32T),
     slotEvicted: m.importFunction('env', 'slotEvicted', [I32T]),
@@ -76,7 +78,7 @@ export function buildEngine(): EngineModule {
     decodeAside: m.importFunction('env', 'decodeAside', [I32T, I32T], I32T),
     decodeCrossing: m.importFunction('env', 'decodeCrossing', [I32T, I32T, I32T], I32T),
   };
-  const memory = emitMemory(m, imports.moreFrames);
+  const memory = emitMemory(m, imports);
   const mmu = emitMmu(m, memory);
   const tlb = emitTlb(m);
   const access = emitAccess(m, memory, mmu, tlb, imports);
@@ -95,7 +97,7 @@ export function buildEngine(): EngineModule {
     instructionBits: imports.instructionBits,
   };
   const run = emitInterpreter(m, functions, imports);
-  const hash = emitHash(m);
+  const hash = emitHash(m, imports.pageIn);
   const exported = {
     run,
     updateContext: tlb.updateContext,

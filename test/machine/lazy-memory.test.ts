@@ -1,0 +1,368 @@
+/**
+ * Pages that are fetched when they are first touched: a guest that was resumed lazily is in every way the guest whose RAM
+ * was there from the beginning, whoever touches a page first, and whatever checkpoints are taken and deleted meanwhile.
+ */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { CheckpointTree } from '../../src/checkpoint/tree';
+import { userError, UserError } from '../../src/base/errors';
+import { physAddr } from '../../src/base/brand';
+import type { PageSource } from '../../src/machine/absent';
+import { Machine, type MachineState } from '../../src/machine/machine';
+import { bareGuest, Bench, RAM } from '../support/bare-guest';
+import { busyGuest } from '../support/busy-guest';
+
+const PAGE = 4096;
+const LEAF = 1024 * PAGE;
+
+/** A copy of RAM, given out page by page. */
+class CopiedRam implements PageSource {
+  readonly fetched = new Set<number>();
+  fills = 0;
+  broken = false;
+
+  constructor(private readonly ram: Uint8Array) {}
+
+  static of(machine: Machine): CopiedRam {
+    return new CopiedRam(machine.memory.read(RAM, machine.config.ramBytes));
+  }
+
+  fill(memory: WebAssembly.Memory, pages: readonly number[], frames: readonly number[]): boolean[] {
+    this.fills++;
+    const bytes = new Uint8Array(memory.buffer);
+    return pages.map((page, index) => {
+      const own = this.ram.subarray(page * PAGE, (page + 1) * PAGE);
+      assert.equal(own.length, PAGE, 'a page of RAM');
+      this.fetched.add(page);
+      // Half done when it fails.
+      if (this.broken && index > 0) throw userError('STORE_IO', 'The store cannot be read.');
+      const isZero = own.every((byte) => byte === 0);
+      if (!isZero) bytes.set(own, (frames[index] ?? 0) * PAGE);
+      return isZero;
+    });
+  }
+}
+
+/** The machine goes on from `state` with all of its RAM absent. */
+function resumeLazily(machine: Machine, state: MachineState, source: PageSource): void {
+  machine.restore({ ...state, pages: machine.memory.attach(source).pages });
+}
+
+async function reach(machine: Machine, until: number): Promise<void> {
+  while (machine.instret < until) {
+    const stop = machine.run(until);
+    if (stop.kind === 'waiting') await stop.waiting.whenReady();
+    else if (stop.kind === 'idle') machine.skipIdle(stop.skipTicks ?? 1);
+    else assert.equal(stop.kind, 'reached');
+  }
+}
+
+describe('absent pages', () => {
+  for (const harts of [1, 2, 3, 8]) {
+    it(`a busy guest of ${harts} harts with a disk runs as the original does`, async () => {
+      const { machine } = new Bench(busyGuest(harts));
+      await reach(machine, 40_000);
+      const state = machine.freeze();
+      const source = CopiedRam.of(machine);
+      const hashes: string[] = [];
+      const instants = [40_001, 40_500, 60_000, 90_000];
+      for (const at of instants) {
+        await reach(machine, at);
+        hashes.push(machine.stateHash());
+      }
+      resumeLazily(machine, state, source);
+      assert.equal(source.fills, 0, 'resuming reads nothing');
+      const later: string[] = [];
+      for (const [index, at] of instants.entries()) {
+        await reach(machine, at);
+        if (index === 0) assert(source.fetched.size < 3000, `${source.fetched.size} pages came`);
+        later.push(machine.stateHash());
+      }
+      assert.deepEqual(later, hashes);
+    });
+  }
+
+  it('each page comes once, with its neighbours, and looks change nothing (I6)', () => {
+    const { machine } = new Bench(bareGuest('j .'));
+    for (let page = 0; page < 200; page += 3)
+      machine.memory.write(RAM + LEAF + page * PAGE, Uint8Array.of(page));
+    const state = machine.freeze();
+    const hash = machine.stateHash();
+    const source = CopiedRam.of(machine);
+    resumeLazily(machine, state, source);
+    assert.deepEqual(
+      [...(machine.looks.physical(physAddr(BigInt(RAM + LEAF + 66 * PAGE)), 2) ?? [])],
+      [66, 0],
+    );
+    assert.deepEqual(
+      [...source.fetched],
+      Array.from({ length: 64 }, (_, index) => 1024 + 64 + index),
+    );
+    assert.equal(source.fills, 1);
+    assert.equal(machine.looks.physical(physAddr(BigInt(RAM + LEAF + 127 * PAGE)), 1)?.[0], 0);
+    assert.equal(source.fills, 1);
+    assert.equal(machine.stateHash(), hash);
+  });
+
+  it('an error of the store comes out as it is, and the guest is as before', () => {
+    const bench = new Bench(`
+        li t0, 0x80400000
+        ld a0, (t0)
+        j poweroff`);
+    const { machine } = bench;
+    machine.memory.write(RAM + LEAF, Uint8Array.of(77));
+    const state = machine.freeze();
+    const source = CopiedRam.of(machine);
+    resumeLazily(machine, state, source);
+    const again = machine.freeze();
+    machine.run(1);
+    source.broken = true;
+    const frames = machine.memory.framesInUse;
+    assert.throws(
+      () => machine.run(100),
+      (error) => error instanceof UserError && error.code === 'STORE_IO',
+    );
+    assert.throws(() => machine.memory.read(RAM + LEAF, 1), { code: 'STORE_IO' });
+    assert.equal(machine.memory.framesInUse, frames);
+    source.broken = false;
+    machine.restore(again);
+    bench.poweroff();
+    assert.equal(bench.x('a0'), 77n);
+  });
+});
+
+// --- who touches a page first
+
+const DATA = RAM + 2 * LEAF;
+
+describe('the first touch of an absent page', () => {
+  const touches: Readonly<Record<string, string>> = {
+    'a load': 'ld a0, (s0)',
+    'a misaligned load over two pages': 'addi s0, s0, -4\n ld a0, (s0)',
+    'a store': 'sb s1, 3(s0)\n ld a0, (s0)',
+    'a misaligned store over two pages': 'addi s0, s0, -4\n sd s1, (s0)\n ld a0, 4(s0)',
+    'an AMO': 'amoadd.d a0, s1, (s0)\n ld a1, (s0)',
+    'LR and SC': 'lr.d a0, (s0)\n sc.d a1, s1, (s0)\n ld a2, (s0)',
+    'a floating-point load': 'li t0, 0x6000\n csrs mstatus, t0\n fld fa0, (s0)\n fmv.x.d a0, fa0',
+    'cbo.zero': 'cbo.zero (s0)\n ld a0, (s0)\n ld a1, 64(s0)',
+  };
+  for (const [name, code] of Object.entries(touches)) {
+    it(name, () => {
+      const ends = [false, true].map((isLazy) => {
+        const bench = new Bench(`
+          li s0, ${DATA}
+          li s1, 0x1234567
+          ${code}
+          j poweroff`);
+        const { machine } = bench;
+        const bytes = Uint8Array.from({ length: 2 * PAGE }, (_, at) => at * 7 + (at >> 8));
+        machine.memory.write(DATA - PAGE, bytes);
+        if (isLazy) resumeLazily(machine, machine.freeze(), CopiedRam.of(machine));
+        bench.poweroff();
+        return { hash: machine.stateHash(), a0: bench.x('a0'), instret: machine.instret };
+      });
+      assert.deepEqual(ends[1], ends[0]);
+    });
+  }
+
+  it('fetching code, also an instruction that crosses into the page', () => {
+    const at = (isLazy: boolean): [string, bigint] => {
+      const bench = new Bench(`
+        li t0, ${DATA - 2}
+        jr t0`);
+      const { machine } = bench;
+      // li a0, 5 (4 bytes, over the boundary); ebreak-free end: jump back to the program's poweroff.
+      const code = new DataView(new ArrayBuffer(12));
+      code.setUint32(0, 0x0050_0513, true);
+      const jump = bench.program.at('poweroff');
+      code.setUint32(4, 0x0000_0297 | ((jump - (DATA + 2)) & 0xffff_f000), true); // auipc t0
+      const low = (jump - (DATA + 2)) & 0xfff;
+      code.setUint32(4, (0x297 | (((jump - (DATA + 2) + 0x800) & 0xffff_f000) >>> 0)) >>> 0, true);
+      code.setUint32(8, (0x0002_8067 | (low << 20)) >>> 0, true); // jr low(t0)
+      machine.memory.write(DATA - 2, new Uint8Array(code.buffer));
+      if (isLazy) resumeLazily(machine, machine.freeze(), CopiedRam.of(machine));
+      bench.poweroff();
+      return [machine.stateHash(), bench.x('a0')];
+    };
+    const eager = at(false);
+    assert.equal(eager[1], 5n);
+    assert.deepEqual(at(true), eager);
+  });
+
+  it('a page walk, and the A and D bits that it sets', () => {
+    const end = (isLazy: boolean): string => {
+      const bench = new Bench(
+        `
+        .equ root, ${DATA}
+        li t0, root
+        srli t0, t0, 12
+        li t1, 8
+        slli t1, t1, 60
+        or t0, t0, t1
+        csrw satp, t0
+        li s0, 0x40400000
+        ld a0, (s0)
+        sd a0, 8(s0)
+        j poweroff`,
+        { firmware: 'builtin' },
+      );
+      const { machine } = bench;
+      const table = new DataView(new ArrayBuffer(32));
+      const leaf = (physical: number, flags: number): bigint => BigInt((physical / 4096) * 1024 + flags);
+      table.setBigUint64(0, leaf(0, 0xcf), true);
+      table.setBigUint64(8, leaf(RAM, 0x0f), true);
+      table.setBigUint64(16, leaf(RAM, 0xcf), true);
+      machine.memory.write(DATA, new Uint8Array(table.buffer));
+      machine.memory.write(RAM + LEAF, Uint8Array.of(1, 2, 3));
+      if (isLazy) resumeLazily(machine, machine.freeze(), CopiedRam.of(machine));
+      bench.poweroff();
+      assert.equal(bench.x('a0'), 0x30201n);
+      return machine.stateHash();
+    };
+    assert.equal(end(true), end(false));
+  });
+});
+
+// --- checkpoints over absent pages, against plain arrays
+
+const PLACES = [0, 1, 70, 1023, 1024, 1025, 2047, 2048, 3000].map((page) => RAM + LEAF + page * PAGE);
+
+type Step =
+  | { readonly do: 'write'; readonly place: number; readonly offset: number; readonly value: number }
+  | { readonly do: 'read'; readonly place: number }
+  | { readonly do: 'clear' | 'take' | 'attach' | 'hash' }
+  | { readonly do: 'restore' | 'delete'; readonly pick: number };
+
+const place = fc.nat(PLACES.length - 1);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('write' as const),
+      place,
+      offset: fc.nat(7),
+      value: fc.nat(255),
+    }),
+  },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('read' as const), place }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('take' as const, 'take' as const, 'clear' as const) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('attach' as const, 'hash' as const) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constantFrom('restore' as const, 'delete' as const), pick: fc.nat(1000) }),
+  },
+);
+
+const PLAIN = { automatic: false, branch: 0, logIndex: 0, consoleLength: 0 };
+
+/** Machines are dear: one for all runs. */
+const shared = new Machine(bareGuest('j .', { ramBytes: 24 << 20 }).config, () => undefined);
+
+class Model {
+  readonly machine = shared;
+  readonly tree = new CheckpointTree(this.machine, () => 0);
+  readonly expected = new Map<string, number[][]>();
+  present = PLACES.map(() => new Array<number>(8).fill(0));
+
+  constructor() {
+    shared.memory.clear();
+    this.take();
+  }
+
+  take(): MachineState {
+    const { id, state } = this.tree.take(PLAIN);
+    this.note(id);
+    return state;
+  }
+
+  private note(id: string): void {
+    this.expected.set(
+      id,
+      this.present.map((bytes) => [...bytes]),
+    );
+  }
+
+  apply(action: Step): void {
+    const { tree, expected, machine } = this;
+    const ids = [...expected.keys()];
+    switch (action.do) {
+      case 'write': {
+        machine.memory.write((PLACES[action.place] ?? 0) + action.offset, Uint8Array.of(action.value));
+        const bytes = this.present[action.place];
+        if (bytes) bytes[action.offset] = action.value;
+        return;
+      }
+      case 'read':
+        this.check(action.place);
+        return;
+      case 'clear':
+        machine.memory.clear();
+        this.present = PLACES.map(() => new Array<number>(8).fill(0));
+        return;
+      case 'take':
+        this.take();
+        return;
+      case 'hash':
+        machine.stateHash();
+        return;
+      case 'attach': {
+        // What is present comes back with all pages absent.
+        const ram = new Uint8Array(machine.config.ramBytes);
+        PLACES.forEach((address, index) => ram.set(this.present[index] ?? [], address - RAM));
+        const state = { ...this.take(), pages: machine.memory.attach(new CopiedRam(ram)).pages };
+        this.note(tree.adopt(state, PLAIN).id);
+        return;
+      }
+      case 'restore': {
+        const id = ids[action.pick % ids.length];
+        if (id === undefined) return;
+        tree.restore(id);
+        this.present = (expected.get(id) ?? []).map((bytes) => [...bytes]);
+        return;
+      }
+      case 'delete': {
+        const id = ids[1 + (action.pick % Math.max(1, ids.length - 1))];
+        if (id === undefined) return;
+        tree.delete(id);
+        expected.delete(id);
+        return;
+      }
+    }
+  }
+
+  check(index: number): void {
+    assert.deepEqual([...this.machine.memory.read(PLACES[index] ?? 0, 8)], this.present[index]);
+  }
+
+  checkAll(): void {
+    for (const index of PLACES.keys()) this.check(index);
+  }
+}
+
+describe('a tree of page tables with absent pages', () => {
+  it('holds what plain arrays hold, and leaks no frame and no source', () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+        shared.memory.detachUnused();
+        const model = new Model();
+        const baseline = shared.memory.framesInUse;
+        for (const action of steps) model.apply(action);
+        model.checkAll();
+        for (const [id, expected] of model.expected) {
+          model.tree.restore(id);
+          model.present = expected;
+          model.checkAll();
+        }
+        const [root, ...others] = model.expected.keys();
+        model.tree.restore(root ?? '');
+        for (const id of others) model.tree.delete(id);
+        shared.memory.detachUnused();
+        assert.equal(shared.memory.framesInUse, baseline, 'frames in use');
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
