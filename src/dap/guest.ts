@@ -170,7 +170,7 @@ async function openDisk(
   files: GuestFiles,
   resolve: (path: string) => string,
 ): Promise<DiskConfig> {
-  const image = await openImage(resolve(disk.file), disk.format, files.openDisk);
+  const { image } = await openImage(resolve(disk.file), disk.format, files.openDisk);
   const port = new CowDisk(image, { readOnly: disk.readOnly });
   return { port, ...(disk.slot === undefined ? {} : { slot: disk.slot }) };
 }

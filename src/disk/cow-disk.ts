@@ -14,10 +14,16 @@ import { Layer } from './layer';
 import { Eviction } from './eviction';
 import type { BaseImage, DiskRequest, DiskResult } from './types';
 
+/** Which blocks were written over the base: in memory, or each with its hash and the home that has it. */
+export interface StoredBlocks {
+  readonly home?: Home;
+  readonly blocks: Iterable<readonly [number, Block]>;
+}
+
 export interface CowDiskConfig {
   readonly readOnly?: boolean;
-  /** Contents to go on from: which blocks were written over the base, each with its hash and the home that has it. */
-  readonly stored?: { readonly home: Home; readonly blocks: Iterable<readonly [number, Block]> };
+  /** Contents to go on from. */
+  readonly stored?: StoredBlocks;
 }
 
 /** A range of the base, or of a home. */
@@ -222,7 +228,7 @@ export class CowContents {
   private released = false;
 
   constructor(
-    private readonly disk: CowDisk,
+    readonly disk: CowDisk,
     private readonly layer: Layer,
   ) {
     layer.retain();
@@ -250,16 +256,16 @@ export class CowContents {
     return this.layer.home;
   }
 
-  /** Of the nearest contents below that are in a file. */
-  get homeBelow(): Home | undefined {
+  /** Of the nearest contents below that are in a file of the caller's. */
+  homeBelow(isOwn: (home: Home) => boolean): Home | undefined {
     this.checkHeld();
-    return this.layer.homeBelow;
+    return this.layer.homeBelow(isOwn);
   }
 
-  /** What was written over the nearest contents below that are in a file (over the base, where there are none). */
-  changes(): { blocks: Map<number, Block>; homes: Set<Home> } {
+  /** What was written over the contents with that home (over the base, where there is none); the homes have its blocks. */
+  changes(above: Home | undefined): { blocks: Map<number, Block>; homes: Set<Home> } {
     this.checkHeld();
-    return this.layer.changesAboveHome();
+    return this.layer.changesAbove(above);
   }
 
   /** The contents are in a file now: the blocks leave memory. */

@@ -9,7 +9,7 @@
 import { invariant, messageOf, userError } from '../base/errors';
 import { Block, type Home } from './block';
 import { decodeBlockList, encodeBlockList, layerDamaged } from './block-list';
-import type { CowContents, CowDiskConfig } from './cow-disk';
+import type { CowContents, StoredBlocks } from './cow-disk';
 import { fillLayer, type FillOptions } from './fill-layer';
 import { readWhole, writeWhole, type DiskFolder } from './folder';
 import { LayerNode } from './layer-node';
@@ -46,10 +46,14 @@ export class LayerFiles {
   ) {}
 
   /**
-   * Opens a folder of layers over `base`. `kept` are the names that checkpoints refer to; whatever is not needed for
-   * them is removed. A kept layer that is missing or damaged is told when it is asked for.
+   * Opens a folder of layers over `base`. `kept` are the names that checkpoints refer to, each as often as it is referred
+   * to; whatever is not needed for them is removed, unless all is `kept` because that is not known. A kept layer that is missing or damaged is told when it is asked for.
    */
-  static async open(folder: DiskFolder, base: LayerBase, kept: readonly string[]): Promise<LayerFiles> {
+  static async open(
+    folder: DiskFolder,
+    base: LayerBase,
+    kept: readonly string[] | 'all',
+  ): Promise<LayerFiles> {
     const files = new LayerFiles(folder, base);
     const parents = new Map<string, string | undefined>();
     for (const file of await folder.list()) {
@@ -75,7 +79,7 @@ export class LayerFiles {
       return node;
     };
     for (const file of parents.keys()) build(file);
-    for (const name of kept) files.nodes.get(name)?.retain();
+    for (const name of kept === 'all' ? files.names : kept) files.nodes.get(name)?.retain();
     for (const node of [...files.nodes.values()]) if (!node.isUsed) files.collapse(node);
     return files;
   }
@@ -128,7 +132,7 @@ export class LayerFiles {
   }
 
   /** What a CowDisk needs to go on from a layer: `new CowDisk(base.image, { stored })`. */
-  load(name: string): Promise<NonNullable<CowDiskConfig['stored']>> {
+  load(name: string): Promise<StoredBlocks> {
     return this.queued(async () => {
       const node = this.node(name);
       await this.opened(node);
@@ -210,8 +214,8 @@ export class LayerFiles {
   // --- files
 
   private async write(contents: CowContents, name: string, options: FillOptions): Promise<LayerNode> {
-    const parent = this.ownNode(contents.homeBelow);
-    const { blocks, homes } = contents.changes();
+    const parent = this.ownNode(contents.homeBelow((home) => this.ownNode(home) !== undefined));
+    const { blocks, homes } = contents.changes(parent);
     for (const home of homes) home.retain();
     parent?.retain();
     try {

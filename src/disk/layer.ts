@@ -73,10 +73,10 @@ export class Layer {
     return this.ownHome;
   }
 
-  /** Of the nearest layer below that has one. */
-  get homeBelow(): Home | undefined {
+  /** Of the nearest layer below that has one of the caller's. */
+  homeBelow(isOwn: (home: Home) => boolean): Home | undefined {
     for (let layer = this.parent; layer !== undefined; layer = layer.parent) {
-      if (layer.ownHome !== undefined) return layer.ownHome;
+      if (layer.ownHome !== undefined && isOwn(layer.ownHome)) return layer.ownHome;
     }
     return undefined;
   }
@@ -86,37 +86,42 @@ export class Layer {
     return this.ownHome === undefined ? this.otherHomes : [this.ownHome];
   }
 
-  /** What was written above the nearest layer below that has a home. */
-  changesAboveHome(): { blocks: Map<number, Block>; homes: Set<Home> } {
+  /** What was written above the layer below with that home. */
+  changesAbove(home: Home | undefined): { blocks: Map<number, Block>; homes: Set<Home> } {
     const blocks = new Map<number, Block>();
     const homes = new Set<Home>();
     for (const layer of lineage(this)) {
-      if (layer !== this && layer.ownHome !== undefined) break;
+      if (home !== undefined && layer.ownHome === home) break;
       for (const [index, { data }] of layer.changes) if (!blocks.has(index)) blocks.set(index, data);
       for (const home of layer.homes) homes.add(home);
     }
     return { blocks, homes };
   }
 
-  /** Blocks that `home` was opened with: the contents of a disk that goes on from a file. For a new layer. */
-  fill(home: Home, blocks: Iterable<readonly [number, Block]>, view: View): void {
+  /** The contents of a disk that goes on from what was stored: blocks in memory, or in `home`. For a new layer. */
+  fill(home: Home | undefined, blocks: Iterable<readonly [number, Block]>, view: View): void {
     for (const [index, block] of blocks) {
       this.changes.set(index, { data: block, before: undefined, difference: undefined });
       view.set(index, block);
     }
-    home.retain();
+    home?.retain();
     this.ownHome = home;
   }
 
-  /** The layer is in a file now; returns the blocks that could leave memory. The layer retains the home. */
+  /**
+   * The layer is in a file now, which takes the place of one elsewhere; returns the blocks that could leave memory. The
+   * layer retains the home.
+   */
   settle(home: Home): Block[] {
-    invariant(this.ownHome === undefined, 'a layer settles once');
+    invariant(this.ownHome !== home, 'a layer settles once');
     home.retain();
+    const before = this.ownHome;
     this.ownHome = home;
     const movable: Block[] = [];
     for (const [index, { data }] of this.changes) {
       if (data.moveTo(home, index)) movable.push(data);
     }
+    before?.release();
     this.leaveOtherHomes();
     return movable;
   }

@@ -7,6 +7,18 @@ import type { BaseImage, OpenFile } from './types';
 
 export type ImageFormat = 'raw' | 'qcow2';
 
+/** A file that an image consists of. */
+export interface ImageFile {
+  readonly path: string;
+  readonly format: ImageFormat;
+}
+
+export interface OpenedImage {
+  readonly image: BaseImage;
+  /** The image's own, then those that it stands on. */
+  readonly files: readonly ImageFile[];
+}
+
 /** Images that may stand on each other. */
 const MAX_CHAIN = 10_000;
 
@@ -14,12 +26,14 @@ const MAX_CHAIN = 10_000;
  * Opens an image for reading; without a format, qcow2 is known by its first bytes, and all else is raw. Throws
  * UserErrors: 'QCOW2_...' for what cannot be read, 'DISK_FORMAT', 'DISK_CHAIN'; and whatever `openFile` throws.
  */
-export function openImage(
+export async function openImage(
   name: string,
   format: ImageFormat | undefined,
   openFile: OpenFile,
-): Promise<BaseImage> {
-  return open(name, format, openFile, undefined, new Set());
+): Promise<OpenedImage> {
+  const files: ImageFile[] = [];
+  const image = await open(name, format, openFile, undefined, { steps: new Set(), files });
+  return { image, files };
 }
 
 async function open(
@@ -27,13 +41,13 @@ async function open(
   format: string | undefined,
   openFile: OpenFile,
   from: string | undefined,
-  opened: Set<string>,
+  opened: { readonly steps: Set<string>; readonly files: ImageFile[] },
 ): Promise<BaseImage> {
   const step = JSON.stringify([from, name]);
-  if (opened.has(step) || opened.size >= MAX_CHAIN) {
+  if (opened.steps.has(step) || opened.steps.size >= MAX_CHAIN) {
     throw userError('DISK_CHAIN', `${name}: its backing files form a circle, or are more than ${MAX_CHAIN}`);
   }
-  opened.add(step);
+  opened.steps.add(step);
   if (from !== undefined && /^[a-z][a-z0-9+.-]+:(?!\\)/i.test(name)) {
     throw userError(
       'DISK_BACKING',
@@ -41,12 +55,15 @@ async function open(
     );
   }
   const file = await openFile(name, from);
+  const path = file.path ?? name;
   switch (format ?? ((await looksLikeQcow2(file)) ? 'qcow2' : 'raw')) {
     case 'raw':
+      opened.files.push({ path, format: 'raw' });
       return new RawImage(file);
     case 'qcow2':
+      opened.files.push({ path, format: 'qcow2' });
       return Qcow2Image.open(file, name, (backing, backingFormat) =>
-        open(backing, backingFormat, openFile, name, opened),
+        open(backing, backingFormat, openFile, path, opened),
       );
     default:
       throw userError(

@@ -68,8 +68,11 @@ export async function checkPointer(
     throw userError(
       'DISK_CONTENTS_CHANGED',
       `The disk image ${path}${moved} has been written since the checkpoint was taken ` +
-        `(its hash is ${hash.slice(0, 12)} and was ${pointer.hash.slice(0, 12)}): ${remedy}.`,
+        `(its hash is ${short(hash)} and was ${short(pointer.hash)}): ${remedy}.`,
     );
   }
   return { ...pointer, path, stamp: found.stamp };
 }
+
+/** The name of the hash is left out. */
+const short = (hash: string): string => hash.slice(hash.indexOf(':') + 1).slice(0, 12);

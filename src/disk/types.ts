@@ -6,6 +6,8 @@
 /** A file of the host, opened for reading. */
 export interface ByteFile {
   readonly sizeBytes: number;
+  /** Where the host found it; what names another file relative to itself means that place. */
+  readonly path?: string;
   /** The bytes at `offset`; fewer than `length` only where the file ends. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }

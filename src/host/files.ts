@@ -43,6 +43,7 @@ export const guestFiles: GuestFiles = {
     const { size } = await file.stat();
     return {
       sizeBytes: size,
+      path,
       read: async (offset, length) => {
         const buffer = new Uint8Array(length);
         const { bytesRead } = await file.read(buffer, 0, length, offset);

@@ -156,7 +156,7 @@ describe('qcow2 layer', function () {
     const size = 1 << 20;
     const base = noise(size, 9);
     writeFileSync(path('base.raw'), base);
-    const image = await openImage(path('base.raw'), 'raw', (name) => opened(name, 'read'));
+    const { image } = await openImage(path('base.raw'), 'raw', (name) => opened(name, 'read'));
     const layer = await Qcow2Layer.create(await opened(path('cow.qcow2'), 'create'), 'cow.qcow2', {
       sizeBytes: size,
       backing: { name: 'base.raw', format: 'raw', image },
@@ -181,7 +181,7 @@ describe('qcow2 layer', function () {
     assert.match(qemuImg('info', 'cow.qcow2'), /backing file format: raw/);
     assert.ok(judged('cow.qcow2').equals(model));
     assert.ok(readFileSync(path('base.raw')).equals(base), 'the base is never written');
-    const again = await openImage(path('cow.qcow2'), undefined, (name, from) =>
+    const { image: again } = await openImage(path('cow.qcow2'), undefined, (name, from) =>
       opened(from === undefined ? name : path(name), 'read'),
     );
     assert.ok(Buffer.compare(await again.read(0, size), model) === 0);

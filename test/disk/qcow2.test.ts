@@ -47,7 +47,7 @@ describe('qcow2', () => {
       timeout: 30_000,
     });
   const openFile = async (name: string) => fileOf(readFileSync(join(folder, basename(name))));
-  const open = (name: string, format?: ImageFormat) => openImage(name, format, openFile);
+  const open = async (name: string, format?: ImageFormat) => (await openImage(name, format, openFile)).image;
 
   function source(seed = 1): Uint8Array {
     const bytes = contents(seed);
@@ -142,7 +142,7 @@ describe('qcow2', () => {
   it('knows raw from qcow2 by itself', async () => {
     const expected = source(4);
     await assertReads(await open('source.raw'), expected);
-    const odd = await openImage('odd', 'raw', async () => fileOf(Uint8Array.of(1, 2, 3)));
+    const { image: odd } = await openImage('odd', 'raw', async () => fileOf(Uint8Array.of(1, 2, 3)));
     assert.equal(odd.sizeBytes, 512);
     assert.deepEqual([...(await odd.read(0, 512)).subarray(0, 5)], [1, 2, 3, 0, 0]);
   });
@@ -206,7 +206,7 @@ describe('qcow2', () => {
         if (at < bad.length) bad[at] = (bad[at] ?? 0) ^ (1 << random(8));
       }
       try {
-        const image = await openImage('bad.qcow2', 'qcow2', async () => fileOf(bad));
+        const { image } = await openImage('bad.qcow2', 'qcow2', async () => fileOf(bad));
         await image.read(0, Math.min(image.sizeBytes, SIZE));
         await image.read(Math.max(0, image.sizeBytes - 4096), 4096);
       } catch (error) {

@@ -26,7 +26,7 @@ export async function openNodeFile(path: string, mode: OpenMode): Promise<Writab
 
 class NodeFile implements WritableFile, ByteFile {
   constructor(
-    private readonly path: string,
+    readonly path: string,
     private readonly handle: FileHandle,
     private size: number,
   ) {}
