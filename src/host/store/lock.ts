@@ -7,6 +7,7 @@
  */
 import { link, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { messageOf, userError } from '../../base/errors';
 
 export interface StoreLock {
@@ -16,12 +17,12 @@ export interface StoreLock {
 /** How often a lock that changes hands meanwhile is looked at. */
 const ATTEMPTS = 5;
 
-/** Distinguishes the locks of one process. */
+/** Distinguishes the locks of one thread. */
 let lockCount = 0;
 
 /** Throws 'STORE_IN_USE', 'STORE_IO'. */
 export async function lockStore(path: string): Promise<StoreLock> {
-  const name = `${process.pid}-${++lockCount}`;
+  const name = `${process.pid}-${threadId}-${++lockCount}`;
   const own = `${path}.${name}`;
   try {
     await writeFile(own, name, { mode: 0o600 });
@@ -48,6 +49,12 @@ export async function lockStore(path: string): Promise<StoreLock> {
     await unlink(own).catch(() => undefined);
   }
   throw userError('STORE_IN_USE', `The checkpoint store is being opened by others: try again.`);
+}
+
+/** Removes the lock that a thread of this process held, which has ended without releasing it. */
+export async function releaseFor(thread: number, path: string): Promise<void> {
+  const holder = await readFile(path, 'utf8').catch(() => '');
+  if (holder.startsWith(`${process.pid}-${thread}-`)) await release(path, holder);
 }
 
 async function linked(own: string, path: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { SavedDisk } from '../../checkpoint/archive';
 import { CheckpointStore, type StoreOptions } from '../../checkpoint/store/store';
 import { FileSpace, syncFolder } from './file-space';
-import { lockStore, type StoreLock } from './lock';
+import { lockStore, releaseFor, type StoreLock } from './lock';
 
 /** The store's file in a folder. */
 const FILE_NAME = 'checkpoints.cvstore';
@@ -45,6 +45,11 @@ export async function openStore(path: string, options: OpenStoreOptions = {}): P
     await lock?.release();
     throw error;
   }
+}
+
+/** Lets others open a store (OpenedStore.path) that a thread had open which has ended by an error. */
+export async function unlockAfter(thread: number, file: string): Promise<void> {
+  await releaseFor(thread, await lockPath(file));
 }
 
 async function closeAll(store: CheckpointStore, lock: StoreLock | undefined): Promise<void> {
@@ -109,8 +114,8 @@ export async function exportCheckpoint(
   }
 }
 
-/** Takes over the checkpoints of a file that exportCheckpoint wrote, or of any store. Returns the new ids. */
+/** Takes over the checkpoints of a file that exportCheckpoint wrote, or of the store at any path. Returns the new ids. */
 export async function importCheckpoints(store: CheckpointStore, path: string): Promise<string[]> {
-  const space = await FileSpace.open(path, { mode: 'read' });
+  const space = await FileSpace.open(await storeFile(path, { readOnly: true }), { mode: 'read' });
   return (await store.importFrom(space)).map(({ id }) => id);
 }
