@@ -33,6 +33,12 @@ export interface CheckpointNode {
   readonly isCurrent: boolean;
   /** What this checkpoint alone keeps in memory: bytes that would be free without it. */
   readonly sizeBytes: number;
+  /** For how long the guest stood still for it. */
+  readonly stopMicroseconds?: number;
+  /** Id of the saved checkpoint that it is kept as. */
+  readonly saved?: string;
+  /** It is being saved: percent done. */
+  readonly saving?: number;
 }
 
 /** Answer to `chronovisor/checkpoints`, and body of the event `chronovisor/checkpointsChanged`. */
@@ -85,6 +91,9 @@ export function parseCheckpointNode(value: unknown): CheckpointNode {
       parent: message.optionalText('parent'),
       name: message.optionalText('name'),
       where: message.optionalText('where'),
+      stopMicroseconds: message.optionalCount('stopMicroseconds'),
+      saved: message.optionalText('saved'),
+      saving: message.optionalCount('saving'),
     }),
   };
 }

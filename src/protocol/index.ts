@@ -15,6 +15,20 @@ export const REQUEST = {
   renameCheckpoint: 'chronovisor/renameCheckpoint',
   /** CheckpointArguments -> {} */
   deleteCheckpoint: 'chronovisor/deleteCheckpoint',
+  /** SaveCheckpointArguments -> SaveAnswer, when it is durable */
+  saveCheckpoint: 'chronovisor/saveCheckpoint',
+  /** CheckpointArguments, a node that is being saved -> {}; its saveCheckpoint then fails as SAVE_CANCELLED */
+  cancelSave: 'chronovisor/cancelSave',
+  /** {} -> SavedCheckpoints */
+  savedCheckpoints: 'chronovisor/savedCheckpoints',
+  /** CheckpointArguments of a saved one -> {}; the session goes there */
+  loadSaved: 'chronovisor/loadSaved',
+  /** UpdateSavedArguments -> {} */
+  updateSaved: 'chronovisor/updateSaved',
+  /** CheckpointArguments of a saved one -> {} */
+  deleteSaved: 'chronovisor/deleteSaved',
+  /** ExportCheckpointArguments -> {} */
+  exportCheckpoint: 'chronovisor/exportCheckpoint',
   /** SeekArguments -> {} */
   seek: 'chronovisor/seek',
   /** {} -> Timeline */
@@ -29,6 +43,8 @@ export const REQUEST = {
 export const EVENT = {
   /** CheckpointTree */
   checkpointsChanged: 'chronovisor/checkpointsChanged',
+  /** SavedCheckpoints */
+  savedChanged: 'chronovisor/savedChanged',
   /** ConsoleOutput */
   consoleOutput: 'chronovisor/consoleOutput',
   /** TimeEvent */
@@ -41,4 +57,6 @@ export * from './base64';
 export * from './checkpoints';
 export * from './console';
 export * from './launch';
+export * from './saved';
+export * from './saved-guest';
 export * from './time';

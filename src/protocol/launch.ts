@@ -37,6 +37,12 @@ export interface LaunchConfiguration {
   /** Run without stopping at breakpoints (DAP's noDebug). */
   readonly noDebug: boolean;
   readonly cwd?: string;
+  /** Folder, file or device that checkpoints are saved in; absent: nothing can be saved. */
+  readonly store?: string;
+  /** Where to begin: name or id of a checkpoint in the store, or the path of an exported file. */
+  readonly checkpoint?: string;
+  /** What the guest writes to its disks is forgotten with the session, and no part of saved checkpoints' layers. */
+  readonly snapshot: boolean;
 }
 
 export const MEMORY_BYTES_DEFAULT = 128 * 2 ** 20;
@@ -48,7 +54,9 @@ export const DISK_SLOTS = 8;
 export function parseLaunch(value: unknown): LaunchConfiguration {
   const message = new Message('launch', value);
   const program = message.optionalText('program') ?? '';
-  if (program === '') {
+  const checkpoint = textOrNothing(message, 'checkpoint');
+  // A checkpoint says itself which program it is of.
+  if (program === '' && checkpoint === undefined) {
     throw userError(
       'LAUNCH_NO_PROGRAM',
       'launch: "program" is missing; give the path of the RISC-V ELF to debug',
@@ -69,8 +77,20 @@ export function parseLaunch(value: unknown): LaunchConfiguration {
     virtio: message.optionalWord('virtio', ['modern', 'legacy']) ?? 'modern',
     sourceMap: parseSourceMap(message.field('sourceMap')),
     noDebug: message.optionalFlag('noDebug') ?? false,
-    ...present({ initrd: message.optionalText('initrd'), cwd: message.optionalText('cwd') }),
+    snapshot: message.optionalFlag('snapshot') ?? false,
+    ...present({
+      initrd: message.optionalText('initrd'),
+      cwd: message.optionalText('cwd'),
+      store: textOrNothing(message, 'store'),
+      checkpoint,
+    }),
   };
+}
+
+/** An empty text counts as absent: so a variable of launch.json can say that there is none. */
+function textOrNothing(message: Message, key: string): string | undefined {
+  const text = message.optionalText(key);
+  return text === '' ? undefined : text;
 }
 
 export function parseDisk(value: unknown): DiskConfiguration {

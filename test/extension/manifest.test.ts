@@ -50,7 +50,7 @@ describe('extension: manifest', () => {
       const parsed: Record<string, unknown> = { ...parseLaunch({ program: 'a.elf', [name]: value }) };
       assert.deepEqual(parsed[key], defaults[key], name);
     }
-    const known = [...Object.keys(defaults), 'initrd', 'memory'].filter(
+    const known = [...Object.keys(defaults), 'initrd', 'memory', 'store', 'checkpoint'].filter(
       (key) => key !== 'memoryBytes' && key !== 'noDebug',
     );
     assert.deepEqual(Object.keys(declared).sort(), known.sort());

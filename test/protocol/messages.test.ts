@@ -77,6 +77,7 @@ describe('protocol: launch', () => {
       virtio: 'modern',
       sourceMap: {},
       noDebug: false,
+      snapshot: false,
     });
   });
 
