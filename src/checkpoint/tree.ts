@@ -12,7 +12,6 @@
 import { defined, invariant, userError } from '../base/errors';
 import { CURRENT, H } from '../machine/layout';
 import type { Machine, MachineState } from '../machine/machine';
-import type { CheckpointArchive } from './archive';
 
 export interface Checkpoint {
   readonly id: string;
@@ -32,9 +31,9 @@ export interface Checkpoint {
   saved: SavedAs | undefined;
 }
 
-/** A checkpoint of an archive. */
+/** A checkpoint of an archive (archive.ts). */
 export interface SavedAs {
-  readonly archive: CheckpointArchive;
+  readonly archivePath: string;
   readonly id: string;
 }
 
@@ -60,6 +59,11 @@ export interface TakeOptions {
   readonly branch: number;
   readonly logIndex: number;
   readonly consoleLength: number;
+}
+
+export interface AdoptOptions extends TakeOptions {
+  readonly stopMicroseconds?: number;
+  readonly saved?: SavedAs;
 }
 
 export class CheckpointTree {
@@ -90,21 +94,13 @@ export class CheckpointTree {
    * Takes in a state that was saved elsewhere: its page table and disks are frozen, and descend from nothing here. The
    * machine's state is not touched.
    */
-  adopt(
-    state: MachineState,
-    options: TakeOptions & { readonly stopMicroseconds?: number; readonly saved?: SavedAs },
-  ): Checkpoint {
+  adopt(state: MachineState, options: AdoptOptions): Checkpoint {
     const block = defined(state.harts[state.current], 'the current hart exists');
     const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
     return this.add(undefined, state, view.getBigUint64(H.pc - CURRENT, true), options).checkpoint;
   }
 
-  private add(
-    base: Node | undefined,
-    state: MachineState,
-    pc: bigint,
-    options: TakeOptions & { readonly stopMicroseconds?: number; readonly saved?: SavedAs },
-  ): Node {
+  private add(base: Node | undefined, state: MachineState, pc: bigint, options: AdoptOptions): Node {
     const checkpoint: Checkpoint = {
       id: String(this.nextId++),
       state,
@@ -174,9 +170,9 @@ export class CheckpointTree {
    * The nearest checkpoint in the archive from whose pages those of `id` descend, itself included; pinned. Its pages are
    * frozen still, even where it has been deleted here.
    */
-  pinSaved(id: string, archive: CheckpointArchive): Pinned | undefined {
+  pinSaved(id: string, archivePath: string): Pinned | undefined {
     for (let node: Node | undefined = this.node(id); node; node = node.base) {
-      if (node.checkpoint.saved?.archive === archive) return this.pinNode(node);
+      if (node.checkpoint.saved?.archivePath === archivePath) return this.pinNode(node);
     }
     return undefined;
   }

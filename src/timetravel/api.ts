@@ -6,6 +6,11 @@
  */
 import type { Instret, PhysAddr } from '../base/brand';
 import type { Event } from '../base/events';
+import type { CheckpointArchive, SaveJob } from '../checkpoint/archive';
+import type { SavedAs } from '../checkpoint/tree';
+import type { DiskContents } from '../machine/device';
+import type { SavedCheckpoint } from './saved-state';
+import type { SaveCheckpointOptions } from './saving';
 
 export type Privilege = 0 | 1 | 3;
 
@@ -121,6 +126,10 @@ export interface CheckpointInfo {
   readonly sizeBytes: number;
   /** How long the guest stood still for it, microseconds of host time. */
   readonly stopMicroseconds: number;
+  /** Where it is kept for good: it was saved there, or comes from there. */
+  readonly saved?: SavedAs;
+  /** It is being saved: 0..1. */
+  readonly saving?: number;
 }
 
 export interface ConsoleOutput {
@@ -134,6 +143,7 @@ export interface Debuggee {
   readonly now: Instret;
   /** Last instant of the present branch: equals `now` when live. */
   readonly end: Instret;
+  /** First instant of the present branch's history: 0, or that of the saved checkpoint that it began with. */
   readonly begin: Instret;
   /** At the end of what is recorded, with all of its input applied: going on is living on. */
   readonly live: boolean;
@@ -166,14 +176,28 @@ export interface Debuggee {
   reverseStepInstructions(hart: number, count: number, options?: MoveOptions): Promise<Stop>;
   /** To an instant in begin..end; beyond `end` it runs live up to there. */
   seek(goal: Instret, options?: MoveOptions): Promise<Stop>;
-  /** Back to power-on, in a new branch where something was recorded. */
+  /** Back to what the recording began with (power-on, or a saved checkpoint), in a new branch where something was recorded. */
   restart(): Promise<void>;
 
   takeCheckpoint(name?: string): CheckpointInfo;
   /** Goes there. Throws UserError('CHECKPOINT_UNKNOWN'). */
   restoreCheckpoint(id: string, options?: MoveOptions): Promise<Stop>;
   renameCheckpoint(id: string, name: string): void;
+  /** Throws UserError('CHECKPOINT_UNKNOWN' | 'CHECKPOINT_ROOT'). Saving it goes on. */
   deleteCheckpoint(id: string): void;
+  /**
+   * Keeps a checkpoint for good, in the background. Waits for nothing; progress and end show in `checkpoints()`, too.
+   * Throws UserError('CHECKPOINT_UNKNOWN').
+   */
+  saveCheckpoint(id: string, archive: CheckpointArchive, options: SaveCheckpointOptions): SaveJob;
+  /**
+   * Takes in a saved checkpoint, as the beginning of a branch of its own: go there with restoreCheckpoint. `disks` are the
+   * contents that the machine's disks had, one for each. From then on the debuggee closes `saved.loaded`. Throws
+   * UserError('CHECKPOINT_OTHER_GUEST').
+   */
+  adoptCheckpoint(saved: SavedCheckpoint, disks?: readonly DiskContents[]): CheckpointInfo;
+  /** An archive has deleted a checkpoint: none is marked as saved there any more. */
+  forgetSaved(archivePath: string, savedId: string): void;
   checkpoints(): readonly CheckpointInfo[];
   /** The checkpoint at or before now, on this branch. */
   readonly currentCheckpoint: string | undefined;

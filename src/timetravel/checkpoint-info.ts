@@ -22,11 +22,12 @@ export function describeCheckpoint(
     consoleTail: lastLine(branch.console.slice(Math.max(0, consoleLength - 200), consoleLength)),
     sizeBytes: state.pages.freshFrames * 4096,
     stopMicroseconds: checkpoint.stopMicroseconds,
+    ...(checkpoint.saved === undefined ? {} : { saved: checkpoint.saved }),
   };
 }
 
 /** The checkpoint before it on its branch's history; automatic ones are passed over for those taken by hand. */
-function parentOf(
+export function parentOf(
   checkpoint: Checkpoint,
   branch: Branch,
   all: readonly Checkpoint[],
@@ -44,7 +45,7 @@ function parentOf(
 }
 
 /** The last line with something on it, as text; control characters are dropped. */
-function lastLine(bytes: Uint8Array): string {
+export function lastLine(bytes: Uint8Array): string {
   const text = String.fromCharCode(...bytes).replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '');
   const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   return (lines.at(-1) ?? '').replace(/\p{Cc}/gu, '');

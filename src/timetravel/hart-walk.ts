@@ -9,7 +9,7 @@ export async function lastAttemptOf(
   limit: number,
 ): Promise<number | undefined> {
   let end = limit;
-  while (end > 0) {
+  while (end > recording.begin) {
     const start = recording.before(end - 1);
     recording.rewind(start);
     let last: number | undefined;

@@ -54,13 +54,23 @@ export class Branch {
   constructor(
     readonly id: number,
     readonly parent: Branch | undefined,
-    /** Where it left its parent: instant and number of entries applied. */
+    /** Where it left its parent, or where its history begins: instant and number of entries applied. */
     readonly forkAt: Instret,
     readonly forkIndex: number,
     readonly entries: LogEntry[],
     readonly console: ByteLog,
   ) {
     this.end = forkAt;
+  }
+
+  /** The branch that this one goes back to in the end: it left no other. */
+  get origin(): Branch {
+    return this.parent?.origin ?? this;
+  }
+
+  /** The first instant of its history. */
+  get begin(): Instret {
+    return this.origin.forkAt;
   }
 
   /** A new branch that leaves this one now. */

@@ -4,9 +4,9 @@
  */
 import { physAddr, type Instret } from '../base/brand';
 import { defined } from '../base/errors';
-import { CheckpointTree, type Checkpoint } from '../checkpoint/tree';
+import { CheckpointTree, type Checkpoint, type SavedAs } from '../checkpoint/tree';
 import { H } from '../machine/layout';
-import { Machine } from '../machine/machine';
+import { Machine, type MachineState } from '../machine/machine';
 import type { MachineConfig } from '../machine/config';
 import type { MachineStop } from '../machine/stop';
 import { Branch, ByteLog, type Input, type LogEntry } from './log';
@@ -19,6 +19,18 @@ export interface RecordingOptions {
   readonly memoryBudgetBytes: number;
   /** Called for each byte that the console shows for the first time; true ends the slice at this instant. */
   readonly onFirstOutput?: (byte: number) => boolean;
+  /** What the recording begins with, instead of power-on. */
+  readonly from?: (machine: Machine) => SavedPast;
+}
+
+/** A state that comes from elsewhere, with what is known of the history before it. */
+export interface SavedPast {
+  readonly state: MachineState;
+  /** What the console had shown. */
+  readonly console: Uint8Array;
+  readonly name: string | undefined;
+  readonly stopMicroseconds: number;
+  readonly saved: SavedAs | undefined;
 }
 
 export type SliceResult =
@@ -34,25 +46,70 @@ export class Recording {
   applied = 0;
   /** Bytes that the console has shown by now. */
   consoleLength = 0;
-  private branches = 1;
+  /** All there are, by number. */
+  readonly branches = new Map<number, Branch>();
+  /** The checkpoint that the history of a branch begins with, by the number of its origin. */
+  private readonly roots = new Map<number, Checkpoint>();
   private lastAutomatic = 0;
   private divergence: string | undefined;
   /** The machine stands where a replay to this instant stops: not behind an interrupt taken for a stop point. */
   private settled = true;
   /** Checkpoints taken where a replay stops too, so that they can be compared. */
   private readonly marks = new WeakSet<Checkpoint>();
+  /** What the recording began with. */
   readonly root: Checkpoint;
 
   constructor(
     config: MachineConfig,
     private readonly options: RecordingOptions,
   ) {
-    this.branch = new Branch(0, undefined, 0 as Instret, 0, [], new ByteLog());
     this.machine = new Machine(config, (byte) => {
       this.showByte(byte);
     });
     this.tree = new CheckpointTree(this.machine, options.now);
-    this.root = this.take('power-on', false);
+    if (options.from) {
+      this.root = this.adopt(options.from(this.machine));
+      this.branch = defined(this.branches.get(this.root.branch));
+      this.rewind(this.root);
+    } else {
+      this.branch = this.newOrigin(this.now, new Uint8Array(0));
+      this.root = this.take('power-on', false);
+      this.roots.set(this.branch.id, this.root);
+    }
+  }
+
+  /** A branch with no history before it. */
+  private newOrigin(at: Instret, console: Uint8Array): Branch {
+    const branch = new Branch(this.branches.size, undefined, at, 0, [], new ByteLog(console));
+    this.branches.set(branch.id, branch);
+    return branch;
+  }
+
+  /** Takes in a state from elsewhere, as the beginning of a branch of its own. The guest stays where it is. */
+  adopt({ state, console, name, stopMicroseconds, saved }: SavedPast): Checkpoint {
+    const branch = this.newOrigin(state.instret, console);
+    const checkpoint = this.tree.adopt(state, {
+      automatic: false,
+      branch: branch.id,
+      logIndex: 0,
+      consoleLength: branch.console.length,
+      stopMicroseconds,
+      ...(name === undefined ? {} : { name }),
+      ...(saved === undefined ? {} : { saved }),
+    });
+    this.roots.set(branch.id, checkpoint);
+    return checkpoint;
+  }
+
+  /** The first instant of the present branch's history. */
+  get begin(): Instret {
+    return this.branch.begin;
+  }
+
+  /** The checkpoint with which the history of a checkpoint's branch begins. */
+  rootOf(branch: number): Checkpoint {
+    const { origin } = defined(this.branches.get(branch), 'branch of a checkpoint');
+    return defined(this.roots.get(origin.id), 'a history begins with a checkpoint');
   }
 
   get now(): Instret {
@@ -111,19 +168,26 @@ export class Recording {
     // An instant means the state before its entries, but for the end of the branch: there all have been applied.
     if (entry?.at === this.now && (goal > this.now || this.now === this.branch.end)) {
       this.applied++;
-      this.apply(entry);
+      this.guarded(() => {
+        this.apply(entry);
+      });
       return { kind: 'interrupted' };
     }
     return this.now >= goal ? { kind: 'reached' } : { kind: 'interrupted' };
   }
 
-  /**
-   * An exception out of the engine (no more memory for frames; a defect) leaves half an instruction done: the state is
-   * taken back to the last checkpoint before it is told, so that what the user sees is sound.
-   */
   private runGuarded(bound: number): MachineStop {
+    return this.guarded(() => this.machine.run(bound, 1));
+  }
+
+  /**
+   * An exception out of the machine (no more memory for frames; a page that cannot be fetched; a defect) leaves half an
+   * instruction done: the state is taken back to the last checkpoint before it is told, so that what the user sees is
+   * sound.
+   */
+  private guarded<T>(action: () => T): T {
     try {
-      return this.machine.run(bound, 1);
+      return action();
     } catch (error) {
       this.rewind(this.before(this.now));
       throw error;
@@ -167,10 +231,14 @@ export class Recording {
   input(input: Input): void {
     if (!this.live) this.fork();
     this.settle();
+    // Pages that are changed come before the change is told of: they may fail to.
+    if (input.kind === 'memory') this.machine.looks.physical(input.address, input.bytes.length);
     const entry: LogEntry = { at: this.now, ...input };
     this.branch.entries.push(entry);
     this.applied = this.branch.entries.length;
-    this.apply(entry);
+    this.guarded(() => {
+      this.apply(entry);
+    });
     this.settle();
   }
 
@@ -179,12 +247,13 @@ export class Recording {
    * entry: so the state at an instant does not tell why the machine stopped there. False while a disk must be waited for.
    */
   settle(): boolean {
-    return this.machine.run(this.now).kind !== 'waiting';
+    return this.runGuarded(this.now).kind !== 'waiting';
   }
 
   /** A new branch begins here. */
   fork(): void {
-    this.branch = this.branch.fork(this.branches++, this.now, this.applied, this.consoleLength);
+    this.branch = this.branch.fork(this.branches.size, this.now, this.applied, this.consoleLength);
+    this.branches.set(this.branch.id, this.branch);
   }
 
   private apply(entry: LogEntry): void {
@@ -251,7 +320,7 @@ export class Recording {
 
   /** The last checkpoint on the path at or before an instant, or before the state after so many entries there. */
   before(at: number, applied = this.entriesAt(at)): Checkpoint {
-    let best = this.root;
+    let best = this.rootOf(this.branch.id);
     for (const checkpoint of this.tree.all()) {
       if (checkpoint.state.instret > at || !this.onPath(checkpoint)) continue;
       if (checkpoint.state.instret === at && checkpoint.logIndex > applied) continue;
@@ -274,11 +343,18 @@ export class Recording {
     this.settled = this.marks.has(checkpoint);
   }
 
-  /** Goes to any checkpoint; its branch becomes the present one. */
-  restore(id: string, branches: ReadonlyMap<number, Branch>): Checkpoint {
+  /** Goes to any checkpoint; its branch becomes the present one. When it cannot be restored, all stays nearly as it is. */
+  restore(id: string): Checkpoint {
     const checkpoint = this.tree.get(id);
-    this.branch = defined(branches.get(checkpoint.branch), 'branch of a checkpoint');
-    this.rewind(checkpoint);
+    const present = { branch: this.branch, checkpoint: this.before(this.now, this.applied) };
+    this.branch = defined(this.branches.get(checkpoint.branch), 'branch of a checkpoint');
+    try {
+      this.rewind(checkpoint);
+    } catch (error) {
+      this.branch = present.branch;
+      this.rewind(present.checkpoint);
+      throw error;
+    }
     return checkpoint;
   }
 

@@ -25,8 +25,9 @@ export class ReverseSearch {
   ) {}
 
   async run(present: number, options: MoveOptions): Promise<Stop> {
-    let end = present;
-    while (end > 0) {
+    const { begin } = this.recording;
+    let end: number = present;
+    while (end > begin) {
       if (options.cancel?.cancelled) return this.giveUp(present);
       const start = this.recording.before(end - 1);
       const found = await this.scan(start.id, end, present, options);
@@ -38,10 +39,10 @@ export class ReverseSearch {
         return found.hit;
       }
       end = start.state.instret;
-      options.onProgress?.(1 - end / present, 'searching backwards');
+      options.onProgress?.((present - end) / (present - begin), 'searching backwards');
     }
     this.hooks.points.disarm();
-    await this.hooks.goTo(0);
+    await this.hooks.goTo(begin);
     return { kind: 'beginning' };
   }
 

@@ -5,9 +5,10 @@
  */
 import type { Instret, PhysAddr } from '../base/brand';
 import { invariant, userError } from '../base/errors';
-import { Emitter } from '../base/events';
-import type { Checkpoint } from '../checkpoint/tree';
+import { Emitter, type Event } from '../base/events';
+import type { CheckpointArchive, SaveJob } from '../checkpoint/archive';
 import type { MachineConfig } from '../machine/config';
+import type { DiskContents } from '../machine/device';
 import { ArmedPoints } from './armed-points';
 import type {
   CheckpointInfo,
@@ -21,14 +22,17 @@ import type {
   Stop,
   StopPoints,
 } from './api';
-import { describeCheckpoint } from './checkpoint-info';
+import { Checkpoints } from './checkpoints';
+import { ConsoleShow } from './console-show';
 import { hartView } from './hart-view';
 import { pokesOf } from './pokes';
 import { lastAttemptOf, stepAlone, stepHart } from './hart-walk';
-import type { Branch, Input } from './log';
+import type { Input } from './log';
 import { sleepTicks } from './idle';
 import { Recording, type SliceResult } from './recording';
 import { STEP_BACK_REACH } from './retention';
+import { PageSources, type SavedCheckpoint } from './saved-state';
+import type { SaveCheckpointOptions } from './saving';
 import { ReverseSearch } from './search';
 
 export interface TimeMachineOptions {
@@ -42,6 +46,11 @@ export interface TimeMachineOptions {
   readonly onDeadIdle?: 'wait' | 'pause';
   /** See RecordingOptions. */
   readonly onFirstOutput?: (byte: number) => boolean;
+  /**
+   * The recording begins with this saved state, with the disks that the configuration has. It is closed by dispose, but by
+   * the caller when the constructor throws. What its console had shown is in consoleHistory, and not shown again.
+   */
+  readonly from?: SavedCheckpoint;
 }
 
 /** 1.5 GiB: fits beside 2 GiB of guest RAM in 4 GiB of linear memory. */
@@ -51,7 +60,11 @@ const YIELD_EVERY = 10;
 
 export class TimeMachine implements Debuggee {
   private readonly recording: Recording;
-  private readonly branches = new Map<number, Branch>();
+  private readonly sources = new PageSources(() => this.recording.machine.memory);
+  private readonly nodes: Checkpoints;
+  private readonly shown: ConsoleShow;
+  /** Branches that have been told of. */
+  private branchesTold = 0;
   private readonly armed: ArmedPoints;
   private readonly views: HartView[] = [];
   private moving = false;
@@ -59,28 +72,33 @@ export class TimeMachine implements Debuggee {
   private jumping = false;
   private pendingInput: Uint8Array[] = [];
   private wake: (() => void) | undefined;
-  private shownBytes = 0;
   private lastYield = 0;
   private hitHart: number | undefined;
   /** The instant of the trap before which the guest has stopped. */
   private trapStop: number | undefined;
-  private readonly consoleEmitter = new Emitter<ConsoleOutput>();
   private readonly treeEmitter = new Emitter<void>();
   private readonly timeEmitter = new Emitter<void>();
-  readonly onConsole = this.consoleEmitter.event;
+  readonly onConsole: Event<ConsoleOutput>;
   readonly onCheckpointsChanged = this.treeEmitter.event;
   readonly onTime = this.timeEmitter.event;
-  readonly begin = 0 as Instret;
   readonly poke: Pokes;
 
+  /** Throws, with options.from, UserError('CHECKPOINT_OTHER_GUEST'), and what restoring a damaged state throws. */
   constructor(
     readonly config: MachineConfig,
     private readonly options: TimeMachineOptions,
   ) {
+    const { from } = options;
     this.recording = new Recording(config, {
       now: () => options.clock.now(),
       memoryBudgetBytes: options.memoryBudgetBytes ?? DEFAULT_BUDGET,
       ...(options.onFirstOutput ? { onFirstOutput: options.onFirstOutput } : {}),
+      ...(from ? { from: (machine) => this.sources.attach(machine, from) } : {}),
+    });
+    this.shown = new ConsoleShow(this.recording);
+    this.onConsole = this.shown.onConsole;
+    this.nodes = new Checkpoints(this.recording, this.sources, () => {
+      this.treeEmitter.fire();
     });
     this.armed = new ArmedPoints(this.recording.machine.stops);
     this.poke = pokesOf(this.recording, (input) => {
@@ -96,6 +114,9 @@ export class TimeMachine implements Debuggee {
   }
   get now(): Instret {
     return this.recording.now;
+  }
+  get begin(): Instret {
+    return this.recording.begin;
   }
   get end(): Instret {
     return Math.max(this.recording.branch.end, this.now) as Instret;
@@ -135,9 +156,9 @@ export class TimeMachine implements Debuggee {
   }
 
   private noteBranch(): void {
-    const { branch } = this.recording;
-    if (this.branches.has(branch.id)) return;
-    this.branches.set(branch.id, branch);
+    const { size } = this.recording.branches;
+    if (this.branchesTold === size) return;
+    this.branchesTold = size;
     this.treeEmitter.fire();
   }
 
@@ -150,7 +171,7 @@ export class TimeMachine implements Debuggee {
   }
 
   consoleHistory(): Uint8Array {
-    return this.recording.branch.console.slice(0, this.recording.consoleLength);
+    return this.shown.history();
   }
 
   // --- stop points
@@ -175,21 +196,11 @@ export class TimeMachine implements Debuggee {
       this.moving = false;
       this.armed.passNothing();
       this.armed.disarm();
-      this.flushConsole(options.jumps);
+      this.shown.flush(options.jumps);
       for (const bytes of this.pendingInput.splice(0)) this.change({ kind: 'console', bytes });
       this.noteBranch();
       this.timeEmitter.fire();
     }
-  }
-
-  private flushConsole(jumped: boolean): void {
-    const { branch, consoleLength } = this.recording;
-    if (jumped || consoleLength < this.shownBytes) {
-      this.consoleEmitter.fire({ data: branch.console.slice(0, consoleLength), reset: true });
-    } else if (consoleLength > this.shownBytes) {
-      this.consoleEmitter.fire({ data: branch.console.slice(this.shownBytes, consoleLength), reset: false });
-    }
-    this.shownBytes = consoleLength;
   }
 
   /** Lets the host handle messages now and then; shows what the console got meanwhile, on a way that leads forwards. */
@@ -197,7 +208,7 @@ export class TimeMachine implements Debuggee {
     const now = this.options.clock.now();
     if (now - this.lastYield < YIELD_EVERY) return;
     if (!this.jumping) {
-      this.flushConsole(false);
+      this.shown.flush(false);
       this.timeEmitter.fire();
     }
     await this.options.clock.yield();
@@ -284,7 +295,7 @@ export class TimeMachine implements Debuggee {
       return undefined;
     }
     if (skipTicks === undefined && this.options.onDeadIdle === 'pause') return { kind: 'paused' };
-    this.flushConsole(false);
+    this.shown.flush(false);
     const ticks = await sleepTicks(clock, skipTicks, (wake) => {
       this.wake = wake;
       if (this.pendingInput.length > 0 || options.cancel?.cancelled) wake();
@@ -300,7 +311,7 @@ export class TimeMachine implements Debuggee {
 
   seek(goal: Instret, options: MoveOptions = {}): Promise<Stop> {
     const back = goal < this.now;
-    return this.move(() => this.goTo(Math.max(0, goal), options), { jumps: back });
+    return this.move(() => this.goTo(Math.max(this.begin, goal), options), { jumps: back });
   }
 
   /** To an instant, from where replay is shortest. */
@@ -331,7 +342,7 @@ export class TimeMachine implements Debuggee {
   stepSync(hart: number): { readonly kind: 'done' } | undefined {
     invariant(!this.moving, 'one moving operation at a time');
     if (!stepAlone(this.recording, hart)) return undefined;
-    this.flushConsole(false);
+    this.shown.flush(false);
     return { kind: 'done' };
   }
 
@@ -361,13 +372,13 @@ export class TimeMachine implements Debuggee {
     return this.move(
       async () => {
         if (this.hartCount === 1) {
-          const beyond = count > this.now;
-          const stop = await this.goTo(Math.max(0, this.now - count), options);
+          const beyond = this.now - count < this.begin;
+          const stop = await this.goTo(Math.max(this.begin, this.now - count), options);
           return beyond && stop.kind === 'done' ? { kind: 'beginning' } : stop;
         }
         for (let done = 0; done < count; done++) {
           const instant = await lastAttemptOf(this.recording, hart, this.now);
-          await this.goTo(instant ?? 0, options);
+          await this.goTo(instant ?? this.begin, options);
           if (instant === undefined) return { kind: 'beginning' };
         }
         this.hitHart = hart;
@@ -380,8 +391,8 @@ export class TimeMachine implements Debuggee {
   async restart(): Promise<void> {
     await this.move(
       async () => {
-        this.recording.restore(this.recording.root.id, this.branches);
-        if (this.recording.branch.end > 0) this.recording.fork();
+        this.recording.restore(this.recording.root.id);
+        if (this.recording.branch.end > this.begin) this.recording.fork();
         this.noteBranch();
         await this.options.clock.yield();
         return { kind: 'done' };
@@ -393,16 +404,14 @@ export class TimeMachine implements Debuggee {
   // --- checkpoints
 
   takeCheckpoint(name?: string): CheckpointInfo {
-    const checkpoint = this.recording.take(name, false);
-    this.treeEmitter.fire();
-    return this.describe(checkpoint);
+    return this.nodes.take(name);
   }
 
   restoreCheckpoint(id: string, options: MoveOptions = {}): Promise<Stop> {
     this.recording.tree.get(id);
     return this.move(
       async () => {
-        this.recording.restore(id, this.branches);
+        this.recording.restore(id);
         await this.options.clock.yield();
         return options.cancel?.cancelled ? { kind: 'paused' } : { kind: 'done' };
       },
@@ -411,39 +420,31 @@ export class TimeMachine implements Debuggee {
   }
 
   renameCheckpoint(id: string, name: string): void {
-    const checkpoint = this.recording.tree.get(id);
-    checkpoint.name = name;
-    checkpoint.automatic = false;
-    this.treeEmitter.fire();
+    this.nodes.rename(id, name);
   }
-
   deleteCheckpoint(id: string): void {
-    if (id === this.recording.root.id) {
-      throw userError(
-        'CHECKPOINT_ROOT',
-        'The power-on checkpoint is the beginning of the recording: it stays.',
-      );
-    }
-    this.recording.tree.delete(id);
-    this.treeEmitter.fire();
+    this.nodes.delete(id);
   }
-
   checkpoints(): readonly CheckpointInfo[] {
-    return this.recording.tree.all().map((checkpoint) => this.describe(checkpoint));
+    return this.nodes.list();
   }
-
   get currentCheckpoint(): string | undefined {
-    return this.recording.before(this.now, this.recording.applied).id;
+    return this.nodes.current;
   }
-
-  private describe(checkpoint: Checkpoint): CheckpointInfo {
-    const branch = this.branches.get(checkpoint.branch) ?? this.recording.branch;
-    return describeCheckpoint(checkpoint, branch, this.recording.tree.all());
+  saveCheckpoint(id: string, archive: CheckpointArchive, options: SaveCheckpointOptions): SaveJob {
+    return this.nodes.save(id, archive, options);
+  }
+  adoptCheckpoint(saved: SavedCheckpoint, disks: readonly DiskContents[] = []): CheckpointInfo {
+    return this.nodes.adopt(saved, disks);
+  }
+  forgetSaved(archivePath: string, savedId: string): void {
+    this.nodes.forgetSaved(archivePath, savedId);
   }
 
   dispose(): void {
-    this.consoleEmitter.dispose();
+    this.shown.dispose();
     this.treeEmitter.dispose();
     this.timeEmitter.dispose();
+    this.sources.closeAll();
   }
 }

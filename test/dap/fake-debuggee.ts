@@ -225,6 +225,18 @@ export class FakeDebuggee implements Debuggee {
 
   checkpoints = (): readonly CheckpointInfo[] => this.nodes;
 
+  saveCheckpoint(): never {
+    throw userError('FAKE', 'this debuggee has nothing to save');
+  }
+
+  adoptCheckpoint(): never {
+    throw userError('FAKE', 'this debuggee has nowhere to take it');
+  }
+
+  forgetSaved(): void {
+    // Nothing is ever saved.
+  }
+
   get currentCheckpoint(): string | undefined {
     return this.nodes.filter((one) => one.instret <= this.now).at(-1)?.id;
   }
