@@ -1,6 +1,7 @@
 /**
- * A process that saves, deletes and imports is killed with SIGKILL at random moments. Afterwards the store opens; what the
- * process said was saved is there, what it said was deleted is not; each listed checkpoint is whole; no other file is left.
+ * A process that saves, deletes, exports and imports, every other one through the thread that keeps archives, is killed with
+ * SIGKILL at random moments. Afterwards the store opens; what the process said was saved is there, what it said was deleted
+ * is not; each listed checkpoint is whole; no other file is left.
  * CHRONOVISOR_KILLS: how often (default 30; 300 under CI=true).
  */
 import assert from 'node:assert/strict';
@@ -92,9 +93,17 @@ describe('store: killed processes', function () {
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'chronovisor-kill-'));
-    script = join(folder, 'child.cjs');
-    const entry = join(__dirname, 'kill-child.ts');
-    buildSync({ entryPoints: [entry], bundle: true, platform: 'node', outfile: script, logLevel: 'error' });
+    script = join(folder, 'child.js');
+    buildSync({
+      entryPoints: {
+        child: join(__dirname, 'kill-child.ts'),
+        'archive.worker': join(__dirname, '../../../src/host/archive.worker.ts'),
+      },
+      outdir: folder,
+      bundle: true,
+      platform: 'node',
+      logLevel: 'error',
+    });
   });
   after(() => {
     rmSync(folder, { recursive: true, force: true });
@@ -110,7 +119,8 @@ describe('store: killed processes', function () {
       let [finished, kept] = [0, 0];
       for (let kill = 1; kill <= Math.ceil(KILLS / 2); kill++) {
         const random = randomFrom(kill);
-        const lines = await runAndKill(script, [folder, path, fixed, String(kill)], random);
+        const how = kill % 2 === 0 ? 'archive' : 'store';
+        const lines = await runAndKill(script, [folder, path, fixed, String(kill), how], random);
         told.hear(lines);
         finished += lines.length;
         const opened = await openStore(path, { fixed: fixed === 'fixed' });
