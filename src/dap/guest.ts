@@ -2,7 +2,9 @@
  * From settings to a guest that stands at power-on: reads the files, places the images, opens the disks, loads the
  * symbols. Used by the debug adapter and by the command line alike, so that both run the same machine.
  */
-import { userError } from '../base/errors';
+import { invariant, userError } from '../base/errors';
+import type { LoadedCheckpoint, SavedDisk } from '../checkpoint/archive';
+import { disksDiffer, type DiskArchive } from '../checkpoint/disk-archive';
 import { CowDisk } from '../disk/cow-disk';
 import { openImage } from '../disk/open-image';
 import type { OpenFile } from '../disk/types';
@@ -23,7 +25,6 @@ import { loadableSegments, segmentBytes, type LoadableSegment } from '../symbols
 import { SymbolFile } from '../symbols/symbol-file';
 import { SymbolTable } from '../symbols/symbol-table';
 import type { Symbols } from '../symbols/symbols';
-import type { HostClock } from '../timetravel/api';
 import { TimeMachine, type TimeMachineOptions } from '../timetravel/time-machine';
 
 /** Files of the host. */
@@ -56,11 +57,23 @@ interface LoadedProgram {
   readonly elf: ElfFile | undefined;
 }
 
-/** Throws UserErrors: FILE_*, ELF_*, IMAGE_*, IMAGES_OVERLAP, ENTRY_OUTSIDE_RAM, INITRD_TOO_LARGE, DISK_*, QCOW2_*. */
+export interface GuestOptions extends Omit<TimeMachineOptions, 'idle'> {
+  /** Where checkpoints are saved, or `from` and `disksFrom` are; see DiskArchive. */
+  readonly archive?: DiskArchive;
+  /** A guest from power-on, with disks as this checkpoint or disk-only snapshot of the archive has them. */
+  readonly disksFrom?: LoadedCheckpoint;
+  /** The host could not read or write a disk; the guest sees an I/O error. Each message is told once. */
+  readonly onDiskError?: (path: string, message: string) => void;
+}
+
+/**
+ * Throws UserErrors: FILE_*, ELF_*, IMAGE_*, IMAGES_OVERLAP, ENTRY_OUTSIDE_RAM, INITRD_TOO_LARGE, DISK_*, QCOW2_*; with
+ * `from` and `disksFrom` those of DiskArchive.resume, and DISKS_DIFFER, too.
+ */
 export async function openGuest(
   settings: GuestSettings,
   files: GuestFiles,
-  options: Omit<TimeMachineOptions, 'clock' | 'idle'> & { readonly clock: HostClock },
+  options: GuestOptions,
 ): Promise<Guest> {
   const resolve = (path: string): string => files.resolve(path, settings.cwd);
   const { firmware, firmwareElf } = await loadFirmware(settings.firmware, files, resolve);
@@ -85,7 +98,7 @@ export async function openGuest(
     harts: settings.harts,
     boot,
     legacyVirtio: settings.virtio === 'legacy',
-    disks: await Promise.all(settings.disks.map((disk) => openDisk(disk, files, resolve))),
+    disks: await openDisks(settings.disks, files, resolve, options),
   };
   const symbols = new SymbolTable();
   for (const elf of [program.elf, firmwareElf]) if (elf) symbols.add(SymbolFile.of(elf));
@@ -165,12 +178,41 @@ function physicalOf(address: bigint, segments: readonly LoadableSegment[]): bigi
   return address;
 }
 
+async function openDisks(
+  disks: readonly DiskConfiguration[],
+  files: GuestFiles,
+  resolve: (path: string) => string,
+  options: GuestOptions,
+): Promise<DiskConfig[]> {
+  const saved = (options.from?.loaded ?? options.disksFrom)?.disks;
+  if (saved !== undefined && saved.length !== disks.length) throw disksDiffer(saved.length, disks.length);
+  return Promise.all(disks.map((disk, at) => openDisk(disk, files, resolve, options, saved?.[at])));
+}
+
 async function openDisk(
   disk: DiskConfiguration,
   files: GuestFiles,
   resolve: (path: string) => string,
+  { archive, onDiskError }: GuestOptions,
+  saved: SavedDisk | undefined,
 ): Promise<DiskConfig> {
-  const { image } = await openImage(resolve(disk.file), disk.format, files.openDisk);
-  const port = new CowDisk(image, { readOnly: disk.readOnly });
-  return { port, ...(disk.slot === undefined ? {} : { slot: disk.slot }) };
+  const path = resolve(disk.file);
+  const opened = await openImage(
+    path,
+    disk.format,
+    archive === undefined ? files.openDisk : (name, from) => archive.openFile(name, from),
+  );
+  invariant(saved === undefined || archive !== undefined, 'a checkpoint has an archive');
+  const resumed = saved && (await archive?.resume(saved, opened));
+  const port = new CowDisk(opened.image, {
+    readOnly: disk.readOnly,
+    ...(resumed === undefined ? {} : { stored: resumed.stored }),
+  });
+  archive?.attach(port, opened, resumed?.chain);
+  const told = new Set<string>();
+  const onError = (message: string): void => {
+    if (!told.has(message)) onDiskError?.(path, message);
+    told.add(message);
+  };
+  return { port, onError, ...(disk.slot === undefined ? {} : { slot: disk.slot }) };
 }

@@ -53,8 +53,16 @@ export class CowDisk {
     this.sizeBytes = base.sizeBytes;
     this.readOnly = config.readOnly ?? false;
     if (config.stored === undefined) return;
-    this.top.fill(config.stored.home, config.stored.blocks, this.view);
+    this.top.fill(config.stored.home, config.stored.blocks);
+    this.top.show(this.view);
     this.top = new Layer(this.top);
+  }
+
+  /** Stored contents over the same base, as something to go to: thaw. They are no part of this disk's past. */
+  adopt({ home, blocks }: StoredBlocks): CowContents {
+    const layer = new Layer(undefined);
+    layer.fill(home, blocks);
+    return new CowContents(this, layer);
   }
 
   /** Layers under the present one; bounded by the frozen contents that are still held. */

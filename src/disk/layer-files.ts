@@ -13,7 +13,7 @@ import type { CowContents, StoredBlocks } from './cow-disk';
 import { fillLayer, type FillOptions } from './fill-layer';
 import { readWhole, writeWhole, type DiskFolder } from './folder';
 import { LayerNode } from './layer-node';
-import { HEADER_READ_BYTES, parseHeader } from './qcow2/header';
+import { HEADER_READ_BYTES, parseHeader, type Qcow2Header } from './qcow2/header';
 import type { Backing } from './qcow2/new-header';
 import { Qcow2Layer } from './qcow2/qcow2-layer';
 import type { BaseImage } from './types';
@@ -84,6 +84,18 @@ export class LayerFiles {
     return files;
   }
 
+  /** The base image that the layers in a folder name; undefined where there is no layer. */
+  static async baseOf(folder: DiskFolder): Promise<(Backing & { readonly sizeBytes: number }) | undefined> {
+    for (const file of await folder.list()) {
+      if (!file.endsWith(SUFFIX)) continue;
+      const header = await headerOf(folder, file).catch(() => undefined);
+      const { name = '', format } = header?.backing ?? {};
+      if (header === undefined || name === '' || isLayer(name)) continue;
+      return { name, format: format === 'qcow2' ? 'qcow2' : 'raw', sizeBytes: header.sizeBytes };
+    }
+    return undefined;
+  }
+
   /** Names of all layers in the folder. */
   get names(): string[] {
     return [...this.nodes.keys()];
@@ -122,7 +134,11 @@ export class LayerFiles {
         home.retain();
         return home.name;
       }
-      const node = await this.write(held, name, options);
+      const under = this.underneath(held);
+      const node =
+        under !== undefined && held.changes(under).blocks.size === 0
+          ? under
+          : await this.write(held, name, under, options);
       node.retain();
       held.settle(node);
       return node.name;
@@ -213,8 +229,17 @@ export class LayerFiles {
 
   // --- files
 
-  private async write(contents: CowContents, name: string, options: FillOptions): Promise<LayerNode> {
-    const parent = this.ownNode(contents.homeBelow((home) => this.ownNode(home) !== undefined));
+  /** The nearest layer that has contents from which these came to be. */
+  private underneath(contents: CowContents): LayerNode | undefined {
+    return this.ownNode(contents.homeBelow((home) => this.ownNode(home) !== undefined));
+  }
+
+  private async write(
+    contents: CowContents,
+    name: string,
+    parent: LayerNode | undefined,
+    options: FillOptions,
+  ): Promise<LayerNode> {
     const { blocks, homes } = contents.changes(parent);
     for (const home of homes) home.retain();
     parent?.retain();
@@ -383,10 +408,13 @@ const nameOf = (file: string): string => file.slice(0, -SUFFIX.length);
 /** As a backing name: a layer of the same folder, and not the base. */
 const isLayer = (name: string): boolean => name.endsWith(SUFFIX) && !/[\\/]/.test(name);
 
-async function backingOf(folder: DiskFolder, name: string): Promise<string | undefined> {
+const backingOf = async (folder: DiskFolder, name: string): Promise<string | undefined> =>
+  (await headerOf(folder, name)).backing?.name;
+
+async function headerOf(folder: DiskFolder, name: string): Promise<Qcow2Header> {
   const file = await folder.open(name);
   try {
-    return parseHeader(await file.read(0, Math.min(HEADER_READ_BYTES, file.sizeBytes)), name).backing?.name;
+    return parseHeader(await file.read(0, Math.min(HEADER_READ_BYTES, file.sizeBytes)), name);
   } finally {
     await file.close();
   }

@@ -28,6 +28,8 @@ export class Layer {
   private ownHome: Home | undefined;
   /** Homes of blocks that came from layers below, while this one has none. */
   private readonly otherHomes = new Set<Home>();
+  /** The one of them that shows the same contents as this layer, but for the blocks whose home it is not. */
+  private basis: Home | undefined;
 
   constructor(private parent: Layer | undefined) {
     parent?.children.add(this);
@@ -73,10 +75,11 @@ export class Layer {
     return this.ownHome;
   }
 
-  /** Of the nearest layer below that has one of the caller's. */
+  /** The nearest of the caller's that has contents from which this layer's came to be. */
   homeBelow(isOwn: (home: Home) => boolean): Home | undefined {
-    for (let layer = this.parent; layer !== undefined; layer = layer.parent) {
-      if (layer.ownHome !== undefined && isOwn(layer.ownHome)) return layer.ownHome;
+    for (const layer of lineage(this)) {
+      const home = layer === this ? layer.basis : (layer.ownHome ?? layer.basis);
+      if (home !== undefined && isOwn(home)) return home;
     }
     return undefined;
   }
@@ -86,23 +89,28 @@ export class Layer {
     return this.ownHome === undefined ? this.otherHomes : [this.ownHome];
   }
 
-  /** What was written above the layer below with that home. */
+  /** What was written above what that home shows; see homeBelow. */
   changesAbove(home: Home | undefined): { blocks: Map<number, Block>; homes: Set<Home> } {
     const blocks = new Map<number, Block>();
     const homes = new Set<Home>();
     for (const layer of lineage(this)) {
       if (home !== undefined && layer.ownHome === home) break;
-      for (const [index, { data }] of layer.changes) if (!blocks.has(index)) blocks.set(index, data);
-      for (const home of layer.homes) homes.add(home);
+      const isBasis = home !== undefined && layer.basis === home;
+      for (const [index, { data }] of layer.changes) {
+        if (!blocks.has(index)) blocks.set(index, data);
+      }
+      for (const other of layer.homes) homes.add(other);
+      if (!isBasis) continue;
+      for (const [index, block] of blocks) if (block.home === home) blocks.delete(index);
+      break;
     }
     return { blocks, homes };
   }
 
   /** The contents of a disk that goes on from what was stored: blocks in memory, or in `home`. For a new layer. */
-  fill(home: Home | undefined, blocks: Iterable<readonly [number, Block]>, view: View): void {
+  fill(home: Home | undefined, blocks: Iterable<readonly [number, Block]>): void {
     for (const [index, block] of blocks) {
       this.changes.set(index, { data: block, before: undefined, difference: undefined });
-      view.set(index, block);
     }
     home?.retain();
     this.ownHome = home;
@@ -129,12 +137,14 @@ export class Layer {
   private leaveOtherHomes(): void {
     for (const home of this.otherHomes) home.release();
     this.otherHomes.clear();
+    this.basis = undefined;
   }
 
   /** On absorbing `parent`, whose blocks are this layer's now. */
   private inheritHomes(parent: Layer, inherited: Iterable<readonly [number, Block]>): Block[] {
     const movable: Block[] = [];
     if (this.ownHome === undefined) {
+      this.basis ??= parent.ownHome ?? parent.basis;
       for (const home of parent.homes) {
         if (this.otherHomes.has(home)) continue;
         home.retain();
@@ -211,6 +221,11 @@ export class Layer {
       sum += change.difference;
     }
     return sum;
+  }
+
+  /** The view of nothing becomes that of this layer, which stands on the base. */
+  show(view: View): void {
+    this.redo(view);
   }
 
   private undo(view: View): void {

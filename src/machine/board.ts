@@ -124,7 +124,8 @@ export class Board {
       const disk = disks[index];
       if (disk) {
         const serial = disk.serial === undefined ? {} : { serial: disk.serial };
-        return createVirtioBlk({ slot, legacy, ...serial }, own, disk.port);
+        const onError = disk.onError === undefined ? {} : { onError: disk.onError };
+        return createVirtioBlk({ slot, legacy, ...serial, ...onError }, own, disk.port);
       }
       const extra = index < 0 ? undefined : extras[index - disks.length];
       if (extra === 'rng') {

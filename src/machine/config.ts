@@ -15,6 +15,8 @@ export interface DiskConfig {
   /** virtio-mmio slot 0..7; the last free one when not given. */
   readonly slot?: number;
   readonly serial?: string;
+  /** The host could not do what the guest asked of the disk; the guest sees an I/O error. */
+  readonly onError?: (message: string) => void;
 }
 
 /** How the harts start; made by boot.ts from what the user gave. */

@@ -173,12 +173,12 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   };
 }
 
-const encodePointer = ({ backing, ...pointer }: DiskPointer): SectionData => ({
+export const encodePointer = ({ backing, ...pointer }: DiskPointer): SectionData => ({
   ...pointer,
   ...(backing === undefined ? {} : { backing: backing.map(encodePointer) }),
 });
 
-function decodePointer(data: SectionData): DiskPointer {
+export function decodePointer(data: SectionData): DiskPointer {
   const pointer = Fields.of(data);
   return {
     path: pointer.text('path'),

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { userError } from '../../base/errors';
 import type { DiskFolder } from '../../disk/folder';
 import { codeOf, diskError, openNodeFile } from './node-file';
 
@@ -22,6 +23,30 @@ export async function openNodeFolder(path: string): Promise<Required<DiskFolder>
     },
     remove: (name) => trying(name, unlink(join(path, name))),
     clone: (from, to) => cloneFile(join(path, from), join(path, to)),
+  };
+}
+
+/** For looking only, beside a process that may be writing: what is written is dropped. */
+export async function readNodeFolder(path: string): Promise<DiskFolder> {
+  const none = async (): Promise<void> => undefined;
+  return {
+    list: () => readdir(path).catch(() => []),
+    create: async (name) => {
+      throw userError(
+        'STORE_READ_ONLY',
+        `${join(path, name)} is not made: the store was opened for reading.`,
+      );
+    },
+    open: async (name) => {
+      const file = await openNodeFile(join(path, name), 'read');
+      return {
+        sizeBytes: file.sizeBytes,
+        read: (offset, length) => file.read(offset, length),
+        ...{ write: none, truncate: none, flush: none },
+        close: () => file.close(),
+      };
+    },
+    ...{ rename: none, remove: none },
   };
 }
 

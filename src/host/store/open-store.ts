@@ -10,7 +10,7 @@ import { FileSpace, syncFolder } from './file-space';
 import { lockStore, releaseFor, type StoreLock } from './lock';
 
 /** The store's file in a folder. */
-const FILE_NAME = 'checkpoints.cvstore';
+export const STORE_FILE_NAME = 'checkpoints.cvstore';
 
 export interface OpenStoreOptions extends StoreOptions {
   /** A file is used as it is and keeps its size, as a device does. */
@@ -62,10 +62,10 @@ async function closeAll(store: CheckpointStore, lock: StoreLock | undefined): Pr
 
 async function storeFile(path: string, options: OpenStoreOptions): Promise<string> {
   const kind = await stat(path).catch(() => undefined);
-  if (kind) return kind.isDirectory() ? join(path, FILE_NAME) : path;
+  if (kind) return kind.isDirectory() ? join(path, STORE_FILE_NAME) : path;
   if (path.endsWith('.cvstore')) return path;
   if (!options.readOnly && options.create !== 'never') await mkdir(path, { recursive: true });
-  return join(path, FILE_NAME);
+  return join(path, STORE_FILE_NAME);
 }
 
 /** A device's lock cannot lie beside it. */

@@ -1,0 +1,55 @@
+/** Archives with what their disks hold, on this host: see checkpoint/disk-archive.ts. */
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import type { CheckpointArchive } from '../../checkpoint/archive';
+import { DiskArchive } from '../../checkpoint/disk-archive';
+import { DiskLayers } from '../../checkpoint/disk-layers';
+import { guestFiles } from '../files';
+import { STORE_FILE_NAME } from '../store/open-store';
+import { nodeDiskFiles } from './disk-files';
+import { openNodeFile } from './node-file';
+import { openNodeFolder, readNodeFolder } from './node-folder';
+
+export interface DiskArchiveOptions {
+  /** The archive was opened for reading: its layers are not written either. */
+  readonly readOnly?: boolean;
+  /** Where base images are now that have moved, by where they were. */
+  readonly relocated?: ReadonlyMap<string, string>;
+}
+
+/** By folder: archives of one store share its layers. */
+const shared = new Map<string, DiskLayers>();
+
+export async function openDiskArchive(
+  archive: CheckpointArchive,
+  options: DiskArchiveOptions = {},
+): Promise<DiskArchive> {
+  const folder = await layersBeside(archive.path);
+  const host = {
+    files: nodeDiskFiles,
+    open: guestFiles.openDisk,
+    openWritable: (path: string) => openNodeFile(path, 'write'),
+    layers: folder === undefined ? undefined : layersIn(folder, options),
+    pause: (ms: number) => setTimeout(ms),
+  };
+  return new DiskArchive(archive, host, options.relocated);
+}
+
+function layersIn(folder: string, { readOnly = false, relocated }: DiskArchiveOptions): DiskLayers {
+  const openBase: typeof guestFiles.openDisk = (name, from) =>
+    guestFiles.openDisk(relocated?.get(name) ?? name, from);
+  if (readOnly) return new DiskLayers((name) => readNodeFolder(join(folder, name)), openBase);
+  const known = shared.get(folder);
+  if (known?.isUsed === true) return known;
+  const layers = new DiskLayers((name) => openNodeFolder(join(folder, name)), openBase);
+  shared.set(folder, layers);
+  return layers;
+}
+
+/** The folder of a folder store; undefined for others. */
+async function layersBeside(path: string): Promise<string | undefined> {
+  const kind = await stat(path).catch(() => undefined);
+  if (kind?.isDirectory() === true) return path;
+  return kind?.isFile() === true && basename(path) === STORE_FILE_NAME ? dirname(path) : undefined;
+}
