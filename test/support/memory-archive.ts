@@ -25,6 +25,8 @@ export class MemoryArchive implements CheckpointArchive {
   readonly requests: SaveRequest[] = [];
   /** Pages that were asked for after loading, of all handles. */
   pagesFilled = 0;
+  /** What the store is read with fails. */
+  broken = false;
   /** Handles of loaded checkpoints that are not closed. */
   readonly open = new Map<number, StoredCheckpoint>();
   /** Saves wait here while it is set. */
@@ -49,7 +51,7 @@ export class MemoryArchive implements CheckpointArchive {
 
   /** From now on saves stand still, until `letGo`. */
   hold(): void {
-    this.gate = new Promise((resolve) => {
+    this.gate ??= new Promise((resolve) => {
       this.openGate = resolve;
     });
   }
@@ -117,6 +119,7 @@ export class MemoryArchive implements CheckpointArchive {
       ram: {
         fill: (memory, numbers, frames) => {
           if (!this.open.has(handle)) throw userError('STORE_CLOSED', 'It has been closed.');
+          if (this.broken) throw userError('STORE_IO', 'The store cannot be read.');
           const all = new Uint8Array(memory.buffer);
           return numbers.map((page, index) => {
             this.pagesFilled++;
