@@ -48,7 +48,7 @@ export function checkpointTree(context: SessionContext): CheckpointTree {
 }
 
 function presentNode(context: SessionContext, one: CheckpointInfo, isCurrent: boolean): CheckpointNode {
-  const { id, parent, name, instret, branch, automatic, pc, consoleTail, sizeBytes } = one;
+  const { id, parent, name, instret, branch, automatic, pc, consoleTail, sizeBytes, saved, saving } = one;
   const where = whereabouts(context.guest.symbols, pc);
   return {
     id,
@@ -59,6 +59,9 @@ function presentNode(context: SessionContext, one: CheckpointInfo, isCurrent: bo
     consoleTail,
     isCurrent,
     sizeBytes,
+    stopMicroseconds: Math.round(one.stopMicroseconds),
+    ...(saved === undefined ? {} : { saved: saved.id }),
+    ...(saving === undefined ? {} : { saving: Math.floor(saving * 100) }),
     ...(parent === undefined ? {} : { parent }),
     ...(name === undefined ? {} : { name }),
     ...(where === undefined ? {} : { where }),

@@ -9,7 +9,7 @@ import type { LaunchConfiguration } from '../protocol';
 import type { Debuggee, HartView, MoveOptions, Stop } from '../timetravel/api';
 import type { Call, Needs } from './dispatcher';
 import { guestRunning, noGuest, sessionEnded, threadUnknown } from './errors';
-import type { SessionHost } from './ports';
+import type { Keeping, SessionHost } from './ports';
 import { ProgressReporter } from './progress';
 import type { Symbols } from '../symbols/symbols';
 
@@ -19,6 +19,13 @@ export interface Guest {
   readonly programPath: string;
   readonly entry?: bigint;
   readonly configuration: LaunchConfiguration;
+  /** Where its checkpoints are kept for good; else `notice` may say why nowhere. */
+  readonly keeping?: Keeping;
+  readonly notice?: string;
+  /** The saved checkpoint that it began with. */
+  readonly resumedFrom?: string;
+  /** When it has been disposed of, and nothing is being saved any more. */
+  close?(): Promise<void>;
 }
 
 /**

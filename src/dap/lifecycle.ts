@@ -1,6 +1,6 @@
 /** initialize, launch, configurationDone, restart, terminate, disconnect, cancel: a session from its first to its last message. */
 import { userError } from '../base/errors';
-import { parseLaunch } from '../protocol';
+import { givenByLaunch, parseLaunch } from '../protocol';
 import type { Message } from '../protocol/message';
 import { capabilities } from './capabilities';
 import type { Breakpoints } from './breakpoints';
@@ -9,10 +9,12 @@ import type { Hit, Stop } from '../timetravel/api';
 import type { Call, Registry } from './dispatcher';
 import type { GuestOpener } from './ports';
 import { watchGuest } from './guest-events';
+import type { Saving } from './saving';
 
 interface Lifecycle {
   readonly context: SessionContext;
   readonly breakpoints: Breakpoints;
+  readonly saving: Saving;
   readonly openGuest: GuestOpener;
   /** After the last answer. */
   end(): void;
@@ -36,7 +38,8 @@ export function registerLifecycle(registry: Registry, parts: Lifecycle): void {
     const requestSeq = args.optionalCount('requestId');
     const progressId = args.optionalText('progressId');
     if (requestSeq === undefined && progressId === undefined) return;
-    if (!context.cancel({ requestSeq, progressId })) {
+    const which = { requestSeq, progressId };
+    if (!context.cancel(which) && !parts.saving.cancelBy(which)) {
       throw userError('NOTHING_TO_CANCEL', 'what was to be cancelled has ended already');
     }
   });
@@ -66,10 +69,11 @@ async function launch(parts: Lifecycle, call: Call): Promise<void> {
   const configuration = parseLaunch(call.arguments);
   context.phase = 'opening';
   try {
-    const opened = await parts.openGuest(configuration);
+    const opened = await parts.openGuest(configuration, givenByLaunch(call.arguments, configuration));
     // The session may have been ended while the files were read.
     if (phaseOf(context) === 'ended') {
       opened.debuggee.dispose();
+      await opened.close?.();
       throw userError('CANCELLED', 'the session was ended during the launch');
     }
     context.adopt({ ...opened, configuration });
@@ -80,7 +84,10 @@ async function launch(parts: Lifecycle, call: Call): Promise<void> {
   context.phase = 'configuring';
   watchGuest(context);
   breakpoints.resolveAll();
-  call.after(() => context.event('initialized'));
+  call.after(() => {
+    if (context.guest.notice !== undefined) context.output(context.guest.notice, 'important');
+    context.event('initialized');
+  });
 }
 
 /** Reads it anew: a request that was handled meanwhile may have changed it, which the compiler cannot know. */
@@ -99,7 +106,10 @@ function run(parts: Lifecycle, call: Call): void {
   const { context } = parts;
   if (context.guest.configuration.stopOnEntry) {
     context.startMove(call, 'Starting', async (move) => {
-      const { entry } = context.guest;
+      const { entry, resumedFrom } = context.guest;
+      if (resumedFrom !== undefined) {
+        return { stop: { kind: 'done' }, reason: 'entry', description: 'Paused at a saved checkpoint' };
+      }
       const atEntry = (pc: bigint): boolean => entry === undefined || pc === entry;
       let stop: Stop = { kind: 'done' };
       if (!atEntry(context.debuggee.hart(0).pc)) {
@@ -150,6 +160,8 @@ export function endDebuggee(context: SessionContext): void {
 async function disconnect(parts: Lifecycle, call: Call): Promise<void> {
   const { context } = parts;
   await context.interrupt();
+  // The client ends this process after the answer.
+  await parts.saving.finish();
   const wasLive = context.hasGuest && context.phase !== 'ended';
   call.after(() => {
     if (wasLive) endDebuggee(context);

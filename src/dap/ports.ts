@@ -1,5 +1,7 @@
 /** What the adapter needs from outside; the host, the extension or a test supplies it. */
-import type { LaunchConfiguration } from '../protocol';
+import type { CheckpointArchive, LoadedCheckpoint } from '../checkpoint/archive';
+import type { DiskContents } from '../machine/device';
+import type { GivenSettings, LaunchConfiguration, SavedGuest } from '../protocol';
 import type { Debuggee, HostClock } from '../timetravel/api';
 import type { Symbols } from '../symbols/symbols';
 
@@ -9,6 +11,17 @@ export interface SessionHost {
   /** Undefined when there is no such file or it cannot be read. */
   readTextFile(path: string): Promise<string | undefined>;
   fileExists(path: string): Promise<boolean>;
+  /** Milliseconds since 1970, for people to read; never seen by the guest. */
+  unixTime(): number;
+}
+
+/** Where a guest's checkpoints are kept for good. */
+export interface Keeping {
+  readonly archive: CheckpointArchive;
+  /** Which guest this is, to be kept with each checkpoint. */
+  readonly guest: SavedGuest;
+  /** What the guest's disks held at a saved checkpoint. Throws DISK_* and LAYER_*, and DISKS_DIFFER. */
+  disksOf(loaded: LoadedCheckpoint): Promise<readonly DiskContents[]>;
 }
 
 /** A guest that stands at its first instruction, with what is known about its program. */
@@ -19,7 +32,18 @@ export interface OpenedGuest {
   readonly programPath: string;
   /** Physical address behind the reset ROM: where stopOnEntry stops. Without it, at power-on. */
   readonly entry?: bigint;
+  /** Absent where nothing can be saved. */
+  readonly keeping?: Keeping;
+  /** What else the user should know. */
+  readonly notice?: string;
+  /** It begins at this saved checkpoint and not at power-on. */
+  readonly resumedFrom?: string;
+  /** Called when the guest has been disposed of, and nothing is being saved any more. */
+  close?(): Promise<void>;
 }
 
-/** Builds a machine as launch.json asks. Throws UserError for whatever is wrong with the files or the settings. */
-export type GuestOpener = (configuration: LaunchConfiguration) => Promise<OpenedGuest>;
+/**
+ * Builds a machine as launch.json asks; `given` are the settings that were really there. Throws UserError for whatever is
+ * wrong with the files or the settings.
+ */
+export type GuestOpener = (configuration: LaunchConfiguration, given: GivenSettings) => Promise<OpenedGuest>;

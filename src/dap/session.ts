@@ -17,6 +17,8 @@ import { registerEvaluateRequests } from './evaluate';
 import { registerExceptionRequests } from './exceptions';
 import { registerLifecycle } from './lifecycle';
 import { registerMemoryRequests } from './memory';
+import { registerSavedRequests } from './saved';
+import { Saving } from './saving';
 import type { GuestOpener, SessionHost } from './ports';
 import { Sources, registerSourceRequests } from './sources';
 import { Stack, registerStackRequests } from './stackframes';
@@ -30,6 +32,8 @@ export class Session implements Disposable {
   private readonly ending = new Emitter<void>();
   private readonly context: SessionContext;
   private readonly dispatcher: Dispatcher;
+  private readonly saving: Saving;
+  private closing: Promise<void> | undefined;
   private nextSeq = 1;
 
   /** Responses and events, numbered. They are new objects; the listener may keep them. */
@@ -50,10 +54,13 @@ export class Session implements Disposable {
       (needs) => context.gate(needs),
       (error, command) => context.output(`internal error in "${command}": ${stackOf(error)}`),
     );
+    this.saving = new Saving(context);
+    const { saving } = this;
+    const end = (): void => this.ending.fire();
     const sources = new Sources(context);
     const stack = new Stack(context, sources);
     breakpoints.attach(context);
-    registerLifecycle(this.dispatcher, { context, breakpoints, openGuest, end: () => this.ending.fire() });
+    registerLifecycle(this.dispatcher, { context, breakpoints, saving, openGuest, end });
     registerBreakpointRequests(this.dispatcher, context, breakpoints, sources);
     registerDataBreakpointRequests(this.dispatcher, breakpoints, stack);
     registerExceptionRequests(this.dispatcher, context, breakpoints);
@@ -67,6 +74,7 @@ export class Session implements Disposable {
     registerGotoRequests(this.dispatcher, context, sources);
     registerTimeRequests(this.dispatcher, context);
     registerCheckpointRequests(this.dispatcher, context);
+    registerSavedRequests(this.dispatcher, context, saving);
   }
 
   /** Every command that has a handler. */
@@ -90,8 +98,20 @@ export class Session implements Disposable {
 
   /** Ends the guest without a word; for a channel that was cut. */
   dispose(): void {
-    void this.context.interrupt().then(() => this.context.dispose());
-    this.context.phase = 'ended';
+    void this.close();
+  }
+
+  /** The same; resolves when what was being saved is durable, and the store is closed. */
+  close(): Promise<void> {
+    const { context } = this;
+    const end = async (): Promise<void> => {
+      context.phase = 'ended';
+      await context.interrupt();
+      await this.saving.finish();
+      context.dispose();
+      if (context.hasGuest) await context.guest.close?.();
+    };
+    return (this.closing ??= end());
   }
 
   private send(message: Omit<DebugProtocol.ProtocolMessage, 'seq'>): void {

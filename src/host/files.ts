@@ -59,6 +59,7 @@ export const guestFiles: GuestFiles = {
 
 export const sessionHost: SessionHost = {
   clock: hostClock,
+  unixTime: () => Date.now(),
   readTextFile: async (path) => {
     try {
       return await readFile(path, 'utf8');

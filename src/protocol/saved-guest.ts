@@ -149,6 +149,14 @@ export function differencesOf(saved: SavedGuest, given: GivenSettings, files: Na
   return found;
 }
 
+/** A checkpoint of the one can be loaded in a session of the other, as far as settings and files tell. */
+export function isSameGuest(one: SavedGuest, other: SavedGuest): boolean {
+  const { program, firmware, initrd, disks, ...settings } = other;
+  const given = { ...settings, disks, ...(typeof firmware === 'string' ? { firmware } : {}) };
+  const files = { program, initrd, firmware: typeof firmware === 'string' ? undefined : firmware };
+  return one.initrd?.hash === initrd?.hash && differencesOf(one, given, files).length === 0;
+}
+
 const shown = (value: string | number): string =>
   typeof value === 'number' ? String(value) : value === '' ? 'none' : `"${value}"`;
 

@@ -5,11 +5,12 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import assert from 'node:assert/strict';
 import { encodeMessage, MessageReader, serve } from '../../src/dap/framing';
-import { REQUEST } from '../../src/protocol';
+import { encodeGuest, REQUEST } from '../../src/protocol';
+import { storeIo } from '../../src/checkpoint/store/errors';
 import { Emitter } from '../../src/base/events';
 import { DapClient } from '../support/dap-client';
 import { op, ProgramBuilder, reg } from './program';
-import { bareSession, fixture, LAUNCH, MAIN, type Fixture } from './support';
+import { bareSession, fixture, GUEST, LAUNCH, MAIN, type Fixture } from './support';
 
 /** Every request of the protocol that a client sends, with arguments that could be right. */
 const REQUESTS: Readonly<Record<string, object | undefined>> = {
@@ -61,6 +62,13 @@ const REQUESTS: Readonly<Record<string, object | undefined>> = {
   [REQUEST.restoreCheckpoint]: { id: 'c1' },
   [REQUEST.renameCheckpoint]: { id: 'c1', name: 'x' },
   [REQUEST.deleteCheckpoint]: { id: 'c1' },
+  [REQUEST.saveCheckpoint]: { id: 'c1', name: 'x', notes: 'y' },
+  [REQUEST.cancelSave]: { id: 'c1' },
+  [REQUEST.savedCheckpoints]: {},
+  [REQUEST.loadSaved]: { id: '1' },
+  [REQUEST.updateSaved]: { id: '1', name: 'x', notes: 'y' },
+  [REQUEST.deleteSaved]: { id: '1' },
+  [REQUEST.exportCheckpoint]: { id: '1', path: '/nowhere/x.cvstore' },
   [REQUEST.seek]: { instret: 0 },
   [REQUEST.timeline]: {},
   [REQUEST.consoleInput]: { text: 'AAAA' },
@@ -93,8 +101,32 @@ const program = () => {
     .build();
 };
 
-/** A session in each phase. */
+/** A session in each phase, with and without a store. */
 const PHASES: Readonly<Record<string, () => Promise<Fixture>>> = {
+  'stopped, with a checkpoint that is being saved': async () => {
+    const f = fixture(program());
+    f.archive.put({ guest: encodeGuest(GUEST) });
+    f.archive.isHolding = true;
+    await f.client.startStopped(LAUNCH);
+    const { id } = await f.client.request<{ id: string }>(REQUEST.takeCheckpoint);
+    void f.client.raw(REQUEST.saveCheckpoint, { id });
+    return f;
+  },
+  'stopped, without a store': async () => {
+    const f = fixture(program(), { hasStore: false });
+    await f.client.startStopped(LAUNCH);
+    await f.client.request(REQUEST.takeCheckpoint);
+    return f;
+  },
+  'stopped, with a store that cannot be read': async () => {
+    const f = fixture(program());
+    for (const call of ['list', 'load', 'save', 'update', 'delete', 'exportTo']) {
+      f.archive.failures.set(call, storeIo(new Error('the medium is gone')));
+    }
+    await f.client.startStopped(LAUNCH);
+    await f.client.request(REQUEST.takeCheckpoint);
+    return f;
+  },
   fresh: async () => fixture(program()),
   initialized: async () => {
     const f = fixture(program());

@@ -5,6 +5,8 @@
 import { instret, type Instret, type PhysAddr } from '../../src/base/brand';
 import { userError } from '../../src/base/errors';
 import { Emitter } from '../../src/base/events';
+import type { CheckpointArchive, SaveJob } from '../../src/checkpoint/archive';
+import type { SavedAs } from '../../src/checkpoint/tree';
 import type {
   CheckpointInfo,
   ConsoleOutput,
@@ -16,10 +18,13 @@ import type {
   Stop,
   StopPoints,
 } from '../../src/timetravel/api';
+import type { SavedCheckpoint } from '../../src/timetravel/saved-state';
+import type { SaveCheckpointOptions } from '../../src/timetravel/saving';
 import { CSR, FakeHart, type Ram } from './fake-hart';
 import type { Program } from './program';
 
 const RAM_BYTES = 0x20000;
+const NO_MEMORY = new WebAssembly.Memory({ initial: 0, maximum: 1, shared: true });
 const UART = 0x1000_0000n;
 const FINISHER = 0x10_0000n;
 /** Instructions between looks at messages. */
@@ -225,16 +230,51 @@ export class FakeDebuggee implements Debuggee {
 
   checkpoints = (): readonly CheckpointInfo[] => this.nodes;
 
-  saveCheckpoint(): never {
-    throw userError('FAKE', 'this debuggee has nothing to save');
+  saveCheckpoint(id: string, archive: CheckpointArchive, options: SaveCheckpointOptions): SaveJob {
+    const { instret: at, name = '', stopMicroseconds, consoleTail } = this.node(id);
+    const head = { instret: at, stopMicroseconds, consoleTail, automatic: false, ramBytes: RAM_BYTES };
+    const job = archive.save({
+      info: { name, notes: '', ...options, ...head },
+      sections: [],
+      ram: { memory: NO_MEMORY, directory: new Uint32Array(0), ramBytes: RAM_BYTES },
+      disks: [],
+      sources: [],
+    });
+    const progress = job.onProgress(({ pages, totalPages }) => this.note(id, { saving: pages / totalPages }));
+    this.note(id, { saving: 0 });
+    job.done.then(
+      (saved) => {
+        progress.dispose();
+        this.note(id, { saving: undefined, saved: { archivePath: archive.path, id: saved.id } });
+      },
+      () => this.note(id, { saving: undefined }),
+    );
+    return job;
   }
 
-  adoptCheckpoint(): never {
-    throw userError('FAKE', 'this debuggee has nowhere to take it');
+  adoptCheckpoint({ loaded, archivePath }: SavedCheckpoint): CheckpointInfo {
+    const { id, name, instret: at } = loaded.summary;
+    if (at > this.end) throw userError('CHECKPOINT_OTHER_GUEST', 'The checkpoint is of another guest.');
+    loaded.close();
+    const node = { ...this.takeCheckpoint(name), instret: instret(at) };
+    this.nodes[this.nodes.length - 1] = node;
+    if (archivePath !== undefined) this.note(node.id, { saved: { archivePath, id } });
+    return node;
   }
 
-  forgetSaved(): void {
-    // Nothing is ever saved.
+  forgetSaved(archivePath: string, savedId: string): void {
+    for (const { id, saved } of this.nodes) {
+      if (saved?.archivePath === archivePath && saved.id === savedId) this.note(id, { saved: undefined });
+    }
+  }
+
+  private note(id: string, changes: { saving?: number | undefined; saved?: SavedAs | undefined }): void {
+    this.nodes = this.nodes.map((node) => {
+      if (node.id !== id) return node;
+      const { saving, saved, ...rest } = { ...node, ...changes };
+      return { ...rest, ...(saving === undefined ? {} : { saving }), ...(saved ? { saved } : {}) };
+    });
+    this.checkpointEmitter.fire();
   }
 
   get currentCheckpoint(): string | undefined {

@@ -116,7 +116,12 @@ describe('dap: lifecycle', () => {
   it('tells a failed launch by its code, and can be launched again', async () => {
     let attempts = 0;
     const clock = new TestClock();
-    const host = { clock, readTextFile: async () => undefined, fileExists: async () => false };
+    const host = {
+      clock,
+      unixTime: () => 0,
+      readTextFile: async () => undefined,
+      fileExists: async () => false,
+    };
     const working = fixture(demo());
     const session = new Session(host, async () => {
       if (attempts++ === 0) throw new UserError('ELF_NOT_RISCV64', 'kernel is for x86-64');

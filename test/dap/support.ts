@@ -4,6 +4,8 @@ import { Session } from '../../src/dap/session';
 import type { SessionHost } from '../../src/dap/ports';
 import type { HostClock } from '../../src/timetravel/api';
 import { DapClient } from '../support/dap-client';
+import type { SavedGuest } from '../../src/protocol';
+import { FakeArchive } from './fake-archive';
 import { FakeDebuggee, type FakeOptions } from './fake-debuggee';
 import { op, ProgramBuilder, reg, type Program } from './program';
 
@@ -27,9 +29,12 @@ export interface Bare {
   readonly session: Session;
   readonly debuggee: FakeDebuggee;
   readonly clock: TestClock;
+  readonly archive: FakeArchive;
 }
 
 export interface FixtureOptions extends FakeOptions {
+  /** False: the session has nowhere to save checkpoints. */
+  readonly hasStore?: boolean;
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -45,13 +50,33 @@ export function bareSession(program: Program, options: FixtureOptions = {}): Bar
   const files = options.files ?? { '/src/main.c': 'int main() {}\n', '/src/add.c': '' };
   const host: SessionHost = {
     clock,
+    unixTime: () => 1_700_000_000_000,
     readTextFile: async (path) => files[path],
     fileExists: async (path) => path in files,
   };
-  const opened = { debuggee, symbols: program.symbols, programPath: '/src/demo.elf' };
+  const archive = new FakeArchive();
+  const keeping = { archive, guest: GUEST, disksOf: async () => [] };
+  const opened = {
+    debuggee,
+    symbols: program.symbols,
+    programPath: '/src/demo.elf',
+    ...(options.hasStore === false ? {} : { keeping }),
+    close: () => archive.close(),
+  };
   const session = new Session(host, async () => opened);
-  return { session, debuggee, clock };
+  return { session, debuggee, clock, archive };
 }
+
+/** What the sessions here say of their guest. */
+export const GUEST: SavedGuest = {
+  program: { path: '/src/demo.elf', hash: 'sha256:1' },
+  firmware: 'none',
+  memoryBytes: 1 << 17,
+  harts: 1,
+  kernelArgs: '',
+  virtio: 'modern',
+  disks: [],
+};
 
 export function clientOf(session: Session): DapClient {
   return new DapClient({
