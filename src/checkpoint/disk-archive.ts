@@ -54,6 +54,11 @@ interface KnownDisk {
   readonly chain: Promise<Chain>;
 }
 
+const owners = new WeakMap<LoadedCheckpoint, DiskArchive>();
+
+/** The archive that a checkpoint was loaded from: its layers are there. */
+export const archiveOf = (loaded: LoadedCheckpoint): DiskArchive | undefined => owners.get(loaded);
+
 export class DiskArchive implements CheckpointArchive {
   private readonly layers: DiskLayers | undefined;
   private readonly disks = new WeakMap<CowDisk, KnownDisk>();
@@ -226,8 +231,10 @@ export class DiskArchive implements CheckpointArchive {
   list(): Promise<readonly CheckpointSummary[]> {
     return this.inner.list();
   }
-  load(id: string): Promise<LoadedCheckpoint> {
-    return this.inner.load(id);
+  async load(id: string): Promise<LoadedCheckpoint> {
+    const loaded = await this.inner.load(id);
+    owners.set(loaded, this);
+    return loaded;
   }
   update(id: string, change: { readonly name?: string; readonly notes?: string }): Promise<void> {
     return this.inner.update(id, change);

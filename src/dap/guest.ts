@@ -3,10 +3,10 @@
  * symbols. Used by the debug adapter and by the command line alike, so that both run the same machine.
  */
 import { invariant, userError } from '../base/errors';
-import type { LoadedCheckpoint, SavedDisk } from '../checkpoint/archive';
-import { disksDiffer, type DiskArchive } from '../checkpoint/disk-archive';
+import type { LoadedCheckpoint } from '../checkpoint/archive';
+import { archiveOf, disksDiffer, type DiskArchive } from '../checkpoint/disk-archive';
 import { CowDisk } from '../disk/cow-disk';
-import { openImage } from '../disk/open-image';
+import { openImage, type OpenedImage } from '../disk/open-image';
 import type { OpenFile } from '../disk/types';
 import {
   KERNEL_ADDRESS,
@@ -184,9 +184,18 @@ async function openDisks(
   resolve: (path: string) => string,
   options: GuestOptions,
 ): Promise<DiskConfig[]> {
-  const saved = (options.from?.loaded ?? options.disksFrom)?.disks;
-  if (saved !== undefined && saved.length !== disks.length) throw disksDiffer(saved.length, disks.length);
-  return Promise.all(disks.map((disk, at) => openDisk(disk, files, resolve, options, saved?.[at])));
+  const loaded = options.from?.loaded ?? options.disksFrom;
+  const count = loaded?.disks.length ?? disks.length;
+  if (count !== disks.length) throw disksDiffer(count, disks.length);
+  const source = loaded && (archiveOf(loaded) ?? options.archive);
+  invariant(count === 0 || !loaded || source, 'a checkpoint of a guest with disks has an archive');
+  return Promise.all(
+    disks.map((disk, at) => {
+      const saved = loaded?.disks[at];
+      const resume = saved && source && ((opened: OpenedImage) => source.resume(saved, opened));
+      return openDisk(disk, files, resolve, options, resume);
+    }),
+  );
 }
 
 async function openDisk(
@@ -194,7 +203,7 @@ async function openDisk(
   files: GuestFiles,
   resolve: (path: string) => string,
   { archive, onDiskError }: GuestOptions,
-  saved: SavedDisk | undefined,
+  resume: ((opened: OpenedImage) => ReturnType<DiskArchive['resume']>) | undefined,
 ): Promise<DiskConfig> {
   const path = resolve(disk.file);
   const opened = await openImage(
@@ -202,8 +211,7 @@ async function openDisk(
     disk.format,
     archive === undefined ? files.openDisk : (name, from) => archive.openFile(name, from),
   );
-  invariant(saved === undefined || archive !== undefined, 'a checkpoint has an archive');
-  const resumed = saved && (await archive?.resume(saved, opened));
+  const resumed = await resume?.(opened);
   const port = new CowDisk(opened.image, {
     readOnly: disk.readOnly,
     ...(resumed === undefined ? {} : { stored: resumed.stored }),

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import type { DiskFolder } from '../../disk/folder';
 import type { CheckpointArchive } from '../../checkpoint/archive';
 import { DiskArchive } from '../../checkpoint/disk-archive';
 import { DiskLayers } from '../../checkpoint/disk-layers';
@@ -42,7 +43,7 @@ function layersIn(folder: string, { readOnly = false, relocated }: DiskArchiveOp
   if (readOnly) return new DiskLayers((name) => readNodeFolder(join(folder, name)), openBase);
   const known = shared.get(folder);
   if (known?.isUsed === true) return known;
-  const layers = new DiskLayers((name) => openNodeFolder(join(folder, name)), openBase);
+  const layers = new DiskLayers(async (name) => folderWhenNeeded(join(folder, name)), openBase);
   shared.set(folder, layers);
   return layers;
 }
@@ -52,4 +53,20 @@ async function layersBeside(path: string): Promise<string | undefined> {
   const kind = await stat(path).catch(() => undefined);
   if (kind?.isDirectory() === true) return path;
   return kind?.isFile() === true && basename(path) === STORE_FILE_NAME ? dirname(path) : undefined;
+}
+
+/** Made when the first file is. */
+async function folderWhenNeeded(path: string): Promise<DiskFolder> {
+  if ((await stat(path).catch(() => undefined)) !== undefined) return openNodeFolder(path);
+  let made: DiskFolder | undefined;
+  const folder = async (): Promise<DiskFolder> => (made ??= await openNodeFolder(path));
+  const looking = async (): Promise<DiskFolder> => made ?? readNodeFolder(path);
+  return {
+    list: async () => (await looking()).list(),
+    create: async (name) => (await folder()).create(name),
+    open: async (name) => (await folder()).open(name),
+    rename: async (from, to) => (await folder()).rename(from, to),
+    remove: async (name) => (await looking()).remove(name),
+    clone: async (from, to) => (await (await folder()).clone?.(from, to)) ?? false,
+  };
 }
