@@ -37,6 +37,8 @@ export interface ServiceClient {
 interface Archive {
   readonly used: UsedStore;
   readonly saves: Set<Save>;
+  /** What else uses the store and takes a while: closing waits for its end. */
+  readonly busy: Set<Promise<unknown>>;
   readonly handles: Set<number>;
 }
 
@@ -77,7 +79,7 @@ export class ArchiveService implements Service {
     options: OpenArchiveOptions,
   ): Promise<{ path: string; fellBack: boolean }> {
     const used = await this.stores.use(path, options);
-    this.archives.set(archive, { used, saves: new Set(), handles: new Set() });
+    this.archives.set(archive, { used, saves: new Set(), busy: new Set(), handles: new Set() });
     return { path: used.path, fellBack: used.store.fellBack };
   }
 
@@ -88,6 +90,7 @@ export class ArchiveService implements Service {
     await Promise.all([...archive.saves].map((save) => save.ended));
     for (const handle of archive.handles) await this.unload(handle);
     await archive.used.release();
+    await Promise.allSettled([...archive.busy]);
   }
 
   async list(archive: number): Promise<readonly CheckpointSummary[]> {
@@ -103,19 +106,19 @@ export class ArchiveService implements Service {
   }
 
   async delete(archive: number, id: string): Promise<void> {
-    await this.store(archive).delete(id);
+    await this.using(archive, (store) => store.delete(id));
   }
 
   async verify(archive: number, id: string): ReturnType<CheckpointStore['verify']> {
-    return this.store(archive).verify(id);
+    return this.using(archive, (store) => store.verify(id));
   }
 
   async exportTo(archive: number, id: string, path: string, disks?: readonly PackedDisk[]): Promise<void> {
-    await exportCheckpoint(this.store(archive), id, path, disks?.map(unpackDisk));
+    await this.using(archive, (store) => exportCheckpoint(store, id, path, disks?.map(unpackDisk)));
   }
 
   async importFrom(archive: number, path: string): Promise<readonly string[]> {
-    return importCheckpoints(this.store(archive), path);
+    return this.using(archive, (store) => importCheckpoints(store, path));
   }
 
   async statistics(archive: number): Promise<ReturnType<CheckpointStore['statistics']>> {
@@ -241,6 +244,17 @@ export class ArchiveService implements Service {
     const archive = this.archives.get(number);
     if (!archive) throw storeClosed();
     return archive;
+  }
+
+  private async using<T>(number: number, action: (store: CheckpointStore) => Promise<T>): Promise<T> {
+    const { busy, used } = this.archive(number);
+    const result = action(used.store);
+    busy.add(result);
+    try {
+      return await result;
+    } finally {
+      busy.delete(result);
+    }
   }
 
   private store(archive: number): CheckpointStore {

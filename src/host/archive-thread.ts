@@ -4,6 +4,7 @@
  * in vain, not even the page reads that this thread blocks for.
  */
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { invariant, unreachable, userError } from '../base/errors';
@@ -153,7 +154,8 @@ export class ArchiveThread {
 function workerFile(): [string, string[]] {
   const bundled = join(__dirname, 'archive.worker.js');
   if (existsSync(bundled)) return [bundled, []];
-  return [join(__dirname, 'archive.worker.ts'), ['--require', 'tsx/cjs']];
+  const loader = createRequire(__filename).resolve('tsx/cjs');
+  return [join(__dirname, 'archive.worker.ts'), ['--require', loader]];
 }
 
 const threadEnded = (cause: unknown): Error =>

@@ -1,7 +1,8 @@
 /** Saves side by side, given up, into full stores, beside deletions; and what else an archive is asked for. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '../../src/base/errors';
 import type { SavedDisk, SaveProgress } from '../../src/checkpoint/archive';
 import { ZERO_FRAME, ZERO_LEAF } from '../../src/machine/layout';
 import { LinearMemory } from '../../src/machine/memory';
@@ -240,6 +241,63 @@ describe('archive: jobs', function () {
     }
     assert.ok(!existsSync(`${file}.partial`));
     await assert.rejects(other.importFrom(join(archives.folder, 'none')), { code: 'STORE_MISSING' });
+  });
+
+  it('STORE_DAMAGED: a page that cannot be read is an error for the guest that waits, not a wrong page', async () => {
+    const archive = await archives.open();
+    const { machine } = writer();
+    await reach(machine, 200_000);
+    const { id } = await archive.save(freeze(machine, 'first').request).done;
+    await archive.close();
+    const file = join(archives.folder, 'store/checkpoints.cvstore');
+    const bytes = readFileSync(file);
+    // Half of the first segment: pages, not the maps and lists at its end.
+    bytes.fill(0x55, 300 * 1024, 500 * 1024);
+    writeFileSync(file, bytes);
+    const opened = await archives.open();
+    const loaded = await opened.load(id);
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const [bytesNow, zeroes] = [new Uint8Array(memory.buffer), new Uint8Array(65536)];
+    let damaged = 0;
+    for (let page = 256; page < 1280; page++) {
+      try {
+        loaded.ram.fill(memory, [page, 0], [1, 2]);
+      } catch (error) {
+        assert.ok(error instanceof UserError && error.code === 'STORE_DAMAGED');
+        damaged++;
+        assert.equal(Buffer.compare(bytesNow, zeroes), 0, 'nothing was written');
+      }
+      bytesNow.fill(0);
+    }
+    assert.ok(damaged > 100 && damaged < 1024, `${damaged} pages are damaged`);
+    assert.ok((await opened.verify(id)).problems.length > 0);
+  });
+
+  it('closing while a store is taken over leaves whole checkpoints, or none', async () => {
+    const archive = await archives.open();
+    const other = await archives.open('other');
+    const { machine } = writer();
+    await reach(machine, 200_000);
+    const instant = freeze(machine, 'first');
+    const { id } = await archive.save(instant.request).done;
+    const file = join(archives.folder, 'exported.cvstore');
+    await archive.exportTo(id, file);
+    const imported = other.importFrom(file).then(
+      () => 'imported',
+      (error: unknown) => (error instanceof UserError ? error.code : String(error)),
+    );
+    const exported = archive.exportTo(id, file).then(
+      () => 'exported',
+      (error: unknown) => (error instanceof UserError ? error.code : String(error)),
+    );
+    await Promise.all([other.close(), archive.close()]);
+    assert.ok(!existsSync(`${file}.partial`));
+    assert.ok(['imported', 'STORE_CLOSED'].includes(await imported));
+    assert.ok(['exported', 'STORE_CLOSED'].includes(await exported));
+    const reopened = await archives.open('other');
+    for (const one of await reopened.list()) await assertHolds(reopened, one.id, instant);
+    assert.equal((await reopened.list()).length, (await imported) === 'imported' ? 1 : 0);
+    await reopened.importFrom(file);
   });
 
   it('renames, verifies, shares one store in the process, and reads beside a writer', async () => {

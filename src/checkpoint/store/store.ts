@@ -265,9 +265,9 @@ export class CheckpointStore {
 
   /** Takes over all checkpoints of another store, which is closed afterwards. */
   async importFrom(space: BlockSpace): Promise<CheckpointSummary[]> {
-    await this.core.ready();
     const source = await CheckpointStore.open(space, { readOnly: true, pause: this.pause });
     try {
+      await this.core.ready();
       if (source.fellBack) throw storeDamaged('The file');
       const imported: CheckpointSummary[] = [];
       for (const { id } of source.list()) {
