@@ -1,5 +1,6 @@
 /** `chronovisor checkpoint list`, `show` and `verify`: what is in a store, as tables or as JSON. */
 import { formatBytes, formatInstret, plainLines } from '../base/text';
+import type { CheckpointArchive } from '../checkpoint/archive';
 import { stateFromSections } from '../checkpoint/store/machine-state';
 import type { CheckpointStore } from '../checkpoint/store/store';
 import type { CheckpointSummary, StoredCheckpoint } from '../checkpoint/store/stored';
@@ -190,24 +191,24 @@ const wordOf = (value: unknown): string => oneLine(typeof value === 'string' ? v
 // --- verify
 
 export async function verifyCheckpoints(
-  store: CheckpointStore,
+  archive: CheckpointArchive,
   chosen: readonly CheckpointSummary[],
   { output, json }: Look,
 ): Promise<number> {
   const results: { id: string; name: string; ok: boolean; pages: number; problems: readonly string[] }[] = [];
   for (const { id, name } of chosen) {
-    const { pages, problems } = await store.verify(id);
+    const { pages, problems } = await archive.verify(id);
     results.push({ id, name, ok: problems.length === 0, pages, problems });
   }
-  const isWhole = results.every(({ ok }) => ok) && !store.fellBack;
-  if (json) writeJson(output, { ok: isWhole, fellBack: store.fellBack, checkpoints: results });
+  const isWhole = results.every(({ ok }) => ok) && !archive.fellBack;
+  if (json) writeJson(output, { ok: isWhole, fellBack: archive.fellBack, checkpoints: results });
   else {
     for (const { id, name, ok, pages, problems } of results) {
       const title = name === '' ? id : `${id} ${oneLine(name)}`;
       output.write(`${title}: ${ok ? `ok, ${pages} pages and blocks` : 'damaged'}\n`);
       for (const problem of problems) output.write(`  ${oneLine(problem)}\n`);
     }
-    if (store.fellBack) {
+    if (archive.fellBack) {
       output.write('The newest state of the store was damaged: what was saved last may be missing.\n');
     }
   }

@@ -3,10 +3,14 @@
  * the store for reading, so it works beside a session that saves into it.
  */
 import { parseArgs } from 'node:util';
-import { messageOf, userError } from '../base/errors';
+import { messageOf } from '../base/errors';
+import type { DiskArchive } from '../checkpoint/disk-archive';
 import type { CheckpointStore } from '../checkpoint/store/store';
 import type { CheckpointSummary } from '../checkpoint/store/stored';
-import { exportCheckpoint, importCheckpoints, openStore } from '../host/store/open-store';
+import { openArchive } from '../host/archive';
+import { openDiskArchive } from '../host/disk/disk-archive';
+import { findCheckpoint } from '../host/launch';
+import { openStore } from '../host/store/open-store';
 import { diffCheckpoints } from './checkpoint-diff';
 import { listCheckpoints, showCheckpoint, verifyCheckpoints } from './checkpoint-look';
 import { usage } from './options';
@@ -68,33 +72,83 @@ export async function checkpoint(
   output: Output = standardOutput(),
 ): Promise<number> {
   const { verb, operands, json } = command;
+  const [first = '', second = ''] = operands;
   switch (verb) {
     case 'list':
       return looking(command, (store) => listCheckpoints(store, { output, json, path: command.store }));
     case 'show':
-      return looking(command, (store) => showCheckpoint(store, find(store, operands[0]), { output, json }));
+      return looking(command, (store) =>
+        showCheckpoint(store, findCheckpoint(store.list(), first), { output, json }),
+      );
     case 'diff':
       return looking(command, (store) => {
-        const [a, b] = [find(store, operands[0]), find(store, operands[1])];
+        const [a, b] = [findCheckpoint(store.list(), first), findCheckpoint(store.list(), second)];
         return diffCheckpoints(store, a, b, { output, json, lists: command.pages });
       });
     case 'verify':
-      return looking(command, (store) => {
-        const chosen = operands.length === 0 ? store.list() : operands.map((key) => find(store, key));
-        return verifyCheckpoints(store, chosen, { output, json });
+      return working(command, READ, async (archive, all) => {
+        const chosen = operands.length === 0 ? all : operands.map((key) => findCheckpoint(all, key));
+        return verifyCheckpoints(archive, chosen, { output, json });
       });
-    case 'export':
-      return looking(command, (store) => exported(store, find(store, operands[0]), command, output));
     default:
-      return changed(command, output);
+      return changing(command, output);
   }
 }
 
+async function changing(command: CheckpointCommand, output: Output): Promise<number> {
+  const { verb, operands, json } = command;
+  const [first = '', second = ''] = operands;
+  const tell = (result: object, lines: readonly string[]): number => {
+    output.write(json ? `${JSON.stringify(result)}\n` : lines.map((line) => `${line}\n`).join(''));
+    return 0;
+  };
+  switch (verb) {
+    case 'export':
+      return working(command, READ, async (archive, all) => {
+        const { id, name } = findCheckpoint(all, first);
+        await archive.exportTo(id, second);
+        return tell({ id, name, file: second }, [`${id} written to ${second}`]);
+      });
+    case 'import':
+      return working(command, {}, async (archive) => {
+        const imported = await archive.importFrom(first);
+        return tell(
+          { imported },
+          imported.map((id) => `${id} imported`),
+        );
+      });
+    case 'delete':
+      return working(command, WRITE, async (archive, all) => {
+        // All of them are looked for before the first one goes.
+        const deleted = [...new Set(operands.map((key) => findCheckpoint(all, key).id))];
+        for (const id of deleted) await archive.delete(id);
+        return tell(
+          { deleted },
+          deleted.map((id) => `${id} deleted`),
+        );
+      });
+    default:
+      return working(command, WRITE, async (archive, all) => {
+        const { id, disks } = findCheckpoint(all, first);
+        await archive.commitDisks(id);
+        const committed = disks.map(({ path }) => path);
+        return tell(
+          { id, committed },
+          committed.map((path) => `${path} has what ${id} had`),
+        );
+      });
+  }
+}
+
+const READ = { create: 'never', readOnly: true } as const;
+const WRITE = { create: 'never' } as const;
+
+/** Looks at a store in this thread: nothing waits for it. */
 async function looking(
   { store: path }: CheckpointCommand,
   look: (store: CheckpointStore) => Promise<number>,
 ): Promise<number> {
-  const { store, close } = await openStore(path, { create: 'never', readOnly: true });
+  const { store, close } = await openStore(path, READ);
   try {
     return await look(store);
   } finally {
@@ -102,69 +156,18 @@ async function looking(
   }
 }
 
-/** The checkpoint of an id or a name. Throws 'CHECKPOINT_UNKNOWN', 'CHECKPOINT_AMBIGUOUS'. */
-export function findCheckpoint(all: readonly CheckpointSummary[], key: string): CheckpointSummary {
-  const found = all.filter(({ id, name }) => id === key || name === key);
-  const [first] = found;
-  if (!first) {
-    throw userError(
-      'CHECKPOINT_UNKNOWN',
-      `There is no checkpoint "${key}" in the store: "chronovisor checkpoint list" shows all of them.`,
-    );
-  }
-  if (found.length > 1) {
-    const ids = found.map(({ id }) => id).join(', ');
-    throw userError(
-      'CHECKPOINT_AMBIGUOUS',
-      `Several checkpoints are called "${key}": give one of the ids ${ids}.`,
-    );
-  }
-  return first;
-}
-
-const find = (store: CheckpointStore, key = ''): CheckpointSummary => findCheckpoint(store.list(), key);
-
-async function exported(
-  store: CheckpointStore,
-  { id, name }: CheckpointSummary,
-  { operands: [, file = ''], json }: CheckpointCommand,
-  output: Output,
+/** Works with a store and the disk layers beside it. */
+async function working(
+  { store }: CheckpointCommand,
+  options: typeof READ | typeof WRITE | Record<string, never>,
+  work: (archive: DiskArchive, all: readonly CheckpointSummary[]) => Promise<number>,
 ): Promise<number> {
-  await exportCheckpoint(store, id, file);
-  output.write(json ? `${JSON.stringify({ id, name, file })}\n` : `${id} written to ${file}\n`);
-  return 0;
-}
-
-async function changed(command: CheckpointCommand, output: Output): Promise<number> {
-  const { verb, operands, json } = command;
-  const { store, close } = await openStore(command.store, verb === 'import' ? {} : { create: 'never' });
-  const tell = (result: object, lines: readonly string[]): void => {
-    output.write(json ? `${JSON.stringify(result)}\n` : lines.map((line) => `${line}\n`).join(''));
-  };
+  const archive = await openDiskArchive(await openArchive(store, options), {
+    readOnly: 'readOnly' in options,
+  });
   try {
-    if (verb === 'commit') {
-      throw userError(
-        'COMMIT_NOTHING',
-        'This checkpoint has no disk layer of its own: there is nothing to commit.',
-      );
-    }
-    if (verb === 'import') {
-      const imported = await importCheckpoints(store, operands[0] ?? '');
-      tell(
-        { imported },
-        imported.map((id) => `${id} imported`),
-      );
-    } else {
-      // All of them are looked for before the first one goes.
-      const deleted = operands.map((key) => find(store, key).id);
-      for (const id of new Set(deleted)) await store.delete(id);
-      tell(
-        { deleted },
-        deleted.map((id) => `${id} deleted`),
-      );
-    }
-    return 0;
+    return await work(archive, await archive.list());
   } finally {
-    await close();
+    await archive.close();
   }
 }

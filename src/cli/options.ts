@@ -2,7 +2,14 @@
 import { parseArgs } from 'node:util';
 import { messageOf, userError } from '../base/errors';
 import type { GuestSettings } from '../dap/guest';
-import { HARTS_MAX, MEMORY_BYTES_MAX, MEMORY_BYTES_MIN, parseDisk, parseSizeBytes } from '../protocol';
+import {
+  HARTS_MAX,
+  MEMORY_BYTES_MAX,
+  MEMORY_BYTES_MIN,
+  parseDisk,
+  parseSizeBytes,
+  type GivenSettings,
+} from '../protocol';
 
 /** `--type 'AFTER=TEXT'`. */
 export interface Typing {
@@ -16,6 +23,20 @@ export interface RunOptions {
   readonly exitOn: Uint8Array | undefined;
   readonly maxInstructions: number | undefined;
   readonly json: boolean;
+  readonly saving: SavingOptions;
+}
+
+export interface SavingOptions {
+  /** Settings that the command line named; the others follow the checkpoint to begin with. */
+  readonly given: GivenSettings;
+  readonly store: string | undefined;
+  readonly maxBytes: number | undefined;
+  /** Name, id or file of the checkpoint to begin with. */
+  readonly from: string | undefined;
+  /** Instants, rising. */
+  readonly checkpointAt: readonly number[];
+  /** Name of a checkpoint at the end. */
+  readonly saveOnExit: string | undefined;
 }
 
 /** Some of Node's messages have several lines. */
@@ -33,9 +54,10 @@ function parsed<T>(option: string, parse: () => T): T {
 
 export function parseRun(args: readonly string[]): RunOptions {
   const { values, positionals } = parse(args);
-  const [program, ...rest] = positionals;
-  if (program === undefined) throw usage('run: give the program to run');
+  const [program = '', ...rest] = positionals;
+  if (program === '' && values.from === undefined) throw usage('run: give the program to run');
   if (rest.length > 0) throw usage(`run: one program only, not also "${rest.join(' ')}"`);
+  const disks = (values.disk ?? []).map(disk);
   return {
     settings: {
       program,
@@ -43,17 +65,58 @@ export function parseRun(args: readonly string[]): RunOptions {
       memoryBytes: memoryBytes(values.memory ?? '128M'),
       harts: harts(values.harts ?? '1'),
       kernelArgs: values.append ?? '',
-      disks: (values.disk ?? []).map(disk),
+      disks,
       idle: idle(values.idle ?? 'skip'),
       virtio: virtio(values.virtio ?? 'modern'),
       ...(values.initrd === undefined ? {} : { initrd: values.initrd }),
     },
     typings: (values.type ?? []).map(typing),
     exitOn: values['exit-on'] === undefined ? undefined : new TextEncoder().encode(values['exit-on']),
-    maxInstructions: values['max-instructions'] === undefined ? undefined : count(values['max-instructions']),
+    maxInstructions:
+      values['max-instructions'] === undefined
+        ? undefined
+        : count('--max-instructions', values['max-instructions']),
     json: values.json ?? false,
+    saving: saving(values, {
+      ...(program === '' ? {} : { program }),
+      ...(values.firmware === undefined ? {} : { firmware: values.firmware }),
+      ...(values.memory === undefined ? {} : { memoryBytes: memoryBytes(values.memory) }),
+      ...(values.harts === undefined ? {} : { harts: harts(values.harts) }),
+      ...(values.append === undefined ? {} : { kernelArgs: values.append }),
+      ...(values.initrd === undefined ? {} : { initrd: values.initrd }),
+      ...(values.virtio === undefined ? {} : { virtio: virtio(values.virtio) }),
+      ...(values.disk === undefined ? {} : { disks }),
+    }),
   };
 }
+
+function saving(values: ReturnType<typeof parse>['values'], given: GivenSettings): SavingOptions {
+  const { store, from, snapshot } = values;
+  const checkpointAt = (values['checkpoint-at'] ?? [])
+    .flatMap((list) => list.split(','))
+    .map((text) => count('--checkpoint-at', text))
+    .sort((a, b) => a - b);
+  const saveOnExit = values['save-on-exit'];
+  const saves = checkpointAt.length > 0 || saveOnExit !== undefined;
+  if (saves && store === undefined) throw usage('run: say with --store where checkpoints are to be saved');
+  if (saves && snapshot === true) {
+    throw usage(
+      'run: --snapshot forgets what the guest writes to its disks, and a saved checkpoint keeps it',
+    );
+  }
+  if (saveOnExit === '') throw usage('--save-on-exit: give the checkpoint a name');
+  if (values['store-max'] !== undefined && store === undefined) throw usage('--store-max belongs to --store');
+  return {
+    given,
+    store,
+    maxBytes: values['store-max'] === undefined ? undefined : storeBytes(values['store-max']),
+    from,
+    checkpointAt: [...new Set(checkpointAt)],
+    saveOnExit,
+  };
+}
+
+const storeBytes = (text: string): number => parsed('--store-max', () => parseSizeBytes(text));
 
 function parse(args: readonly string[]) {
   try {
@@ -73,6 +136,12 @@ function parse(args: readonly string[]) {
         idle: { type: 'string' },
         virtio: { type: 'string' },
         json: { type: 'boolean' },
+        store: { type: 'string' },
+        'store-max': { type: 'string' },
+        'checkpoint-at': { type: 'string', multiple: true },
+        'save-on-exit': { type: 'string' },
+        from: { type: 'string' },
+        snapshot: { type: 'boolean' },
       },
     });
   } catch (error) {
@@ -106,10 +175,9 @@ function virtio(text: string): 'modern' | 'legacy' {
   throw usage(`--virtio ${text}: it is modern or legacy`);
 }
 
-function count(text: string): number {
-  const value = Number(text.replaceAll('_', ''));
-  if (!Number.isSafeInteger(value) || value < 0)
-    throw usage(`--max-instructions ${text}: give a whole number`);
+function count(option: string, text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text.replaceAll('_', ''));
+  if (!Number.isSafeInteger(value) || value < 0) throw usage(`${option} ${text}: give a whole number`);
   return value;
 }
 

@@ -2,13 +2,13 @@
  * `chronovisor run`: a guest in the terminal. What is typed by --type and where --exit-on ends the run are decided at
  * the byte of output that matches, so both are instants of the guest's own time (I1, I2).
  */
-import { openGuest } from '../dap/guest';
-import { guestFiles } from '../host/files';
+import { launchGuest } from '../host/launch';
 import { hostClock } from '../host/clock';
-import type { Stop } from '../timetravel/api';
+import type { MoveOptions, Stop } from '../timetravel/api';
 import type { TimeMachine } from '../timetravel/time-machine';
 import { Matcher } from './matcher';
 import type { RunOptions, Typing } from './options';
+import { Saves, type SaveReport } from './run-saves';
 
 /** The last line with --json. */
 interface RunReport {
@@ -18,6 +18,8 @@ interface RunReport {
   readonly stateHash: string;
   readonly seconds: number;
   readonly mips: number;
+  /** With --checkpoint-at or --save-on-exit. */
+  readonly checkpoints?: readonly SaveReport[];
 }
 
 const LIMIT_EXIT_CODE = 124;
@@ -68,16 +70,22 @@ export async function run(options: RunOptions): Promise<number> {
   const machine: { guest?: TimeMachine } = {};
   const script = new Script(options, (bytes) => machine.guest?.consoleInput(bytes));
   const keyboard = process.stdin.isTTY;
-  const { debuggee } = await openGuest(options.settings, guestFiles, {
-    clock: hostClock,
-    record: false,
-    onDeadIdle: keyboard ? 'wait' : 'pause',
-    onFirstOutput: (byte) => {
-      const happened = script.output(byte);
-      if (script.ended) cancel.cancelled = true;
-      return happened;
+  const { settings, saving } = options;
+  const { given, store, maxBytes, from } = saving;
+  const launched = await launchGuest(
+    { settings, given, store, maxBytes, checkpoint: from },
+    {
+      clock: hostClock,
+      record: false,
+      onDeadIdle: keyboard ? 'wait' : 'pause',
+      onFirstOutput: (byte) => {
+        const happened = script.output(byte);
+        if (script.ended) cancel.cancelled = true;
+        return happened;
+      },
     },
-  });
+  );
+  const { debuggee } = launched.guest;
   machine.guest = debuggee;
   const showing = debuggee.onConsole(({ data }) => {
     process.stdout.write(data);
@@ -89,22 +97,42 @@ export async function run(options: RunOptions): Promise<number> {
   };
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
-  const started = hostClock.now();
+  const started = { at: hostClock.now(), instret: debuggee.now };
   try {
+    const saves = new Saves(debuggee, launched.keeping, options);
     script.begin();
-    const stop =
-      options.maxInstructions === undefined
-        ? await debuggee.resume({ cancel })
-        : await debuggee.seek(options.maxInstructions as typeof debuggee.now, { cancel });
-    const seconds = (hostClock.now() - started) / 1000;
-    return report(options, debuggee, { ...outcome(stop, script.ended, cancel.interrupted), seconds });
+    const stop = await runOn(options, debuggee, saves, { cancel });
+    const seconds = (hostClock.now() - started.at) / 1000;
+    const mips = (debuggee.now - started.instret) / Math.max(seconds, 1e-6) / 1e6;
+    const ended = { ...outcome(stop, script.ended, cancel.interrupted), seconds, mips };
+    return report(options, debuggee, ended, await saves.finish());
   } finally {
     stopKeyboard?.();
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
     showing.dispose();
     debuggee.dispose();
+    await launched.close();
   }
+}
+
+/** To the end of the run, with live checkpoints on the way. */
+async function runOn(
+  { maxInstructions = Infinity, saving: { checkpointAt } }: RunOptions,
+  debuggee: TimeMachine,
+  saves: Saves,
+  move: MoveOptions,
+): Promise<Stop> {
+  for (const at of checkpointAt) {
+    if (at > maxInstructions) break;
+    const stop = await debuggee.seek(at as typeof debuggee.now, move);
+    // Ended before: what is left would be at the same instant.
+    if (stop.kind !== 'done') return stop;
+    saves.take(`at ${at}`);
+  }
+  return maxInstructions === Infinity
+    ? debuggee.resume(move)
+    : debuggee.seek(maxInstructions as typeof debuggee.now, move);
 }
 
 function outcome(
@@ -129,7 +157,8 @@ function outcome(
 function report(
   options: RunOptions,
   debuggee: TimeMachine,
-  ended: Pick<RunReport, 'stop' | 'exitCode' | 'seconds'> & { readonly message?: string },
+  ended: Pick<RunReport, 'stop' | 'exitCode' | 'seconds' | 'mips'> & { readonly message?: string },
+  saves: readonly SaveReport[] | undefined,
 ): number {
   if (ended.message !== undefined) process.stderr.write(`chronovisor: ${ended.message}\n`);
   if (options.json) {
@@ -139,13 +168,15 @@ function report(
       instructions: debuggee.now,
       stateHash: debuggee.stateHash(),
       seconds: Math.round(ended.seconds * 1000) / 1000,
-      mips: Math.round(debuggee.now / Math.max(ended.seconds, 1e-6) / 1e4) / 100,
+      mips: Math.round(ended.mips * 100) / 100,
+      ...(saves ? { checkpoints: saves } : {}),
     };
     process.stdout.write(`\n${JSON.stringify(result)}\n`);
   } else if (ended.stop === 'idle') {
     process.stderr.write('\nchronovisor: the guest waits for input that nobody can type; ended\n');
   }
-  return processExitCode(ended.exitCode);
+  const code = processExitCode(ended.exitCode);
+  return code === 0 && saves?.some(({ error }) => error !== undefined) === true ? 1 : code;
 }
 
 /** Hosts keep eight bits of an exit code: a guest's failure must not become a success by that. */

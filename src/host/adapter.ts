@@ -4,19 +4,33 @@ import type { Readable, Writable } from 'node:stream';
 import { userError } from '../base/errors';
 import { Emitter } from '../base/events';
 import { serve } from '../dap/framing';
-import { openGuest } from '../dap/guest';
+import type { GuestOpener } from '../dap/ports';
 import { Session } from '../dap/session';
 import { hostClock } from './clock';
-import { guestFiles, sessionHost } from './files';
+import { sessionHost } from './files';
+import { launchGuest } from './launch';
 
 /** Never an address of a network: the protocol has no password, and a debugger reads files. */
 const LOOPBACK = '127.0.0.1';
 
-/** A session that opens guests from this host's files. */
-export const createSession = (): Session =>
-  new Session(sessionHost, (configuration) =>
-    openGuest(configuration, guestFiles, { clock: hostClock, record: true, onDeadIdle: 'wait' }),
+const openGuest: GuestOpener = async (configuration, given) => {
+  const { store, checkpoint, snapshot } = configuration;
+  const launched = await launchGuest(
+    { settings: configuration, given, store, checkpoint, snapshot, storeIsOptional: true },
+    { clock: hostClock, record: true, onDeadIdle: 'wait' },
   );
+  const { guest, keeping, from, storeError } = launched;
+  return {
+    ...guest,
+    ...(keeping ? { keeping } : {}),
+    ...(from ? { resumedFrom: from.id } : {}),
+    ...(storeError ? { notice: `Checkpoints cannot be saved in this session: ${storeError.message}` } : {}),
+    close: () => launched.close(),
+  };
+};
+
+/** A session that opens guests from this host's files. */
+export const createSession = (): Session => new Session(sessionHost, openGuest);
 
 /**
  * Serves one session over a pair of streams; resolves when it has ended, or its client is gone, and all is written. The
@@ -42,7 +56,8 @@ export async function serveStreams(
     output.on('error', end);
   });
   serving.dispose();
-  session.dispose();
+  // What is being saved becomes durable first.
+  await session.close();
   await new Promise<void>((resolve) => {
     if (output.writable) output.write('', () => resolve());
     else resolve();

@@ -37,8 +37,12 @@ export class CommandLine {
 
   async build(): Promise<void> {
     await build({
-      entryPoints: [join(__dirname, '../../src/cli/main.ts')],
-      outfile: this.bundle,
+      // The thread of the stores is a file of its own, as in the product.
+      entryPoints: {
+        cli: join(__dirname, '../../src/cli/main.ts'),
+        'archive.worker': join(__dirname, '../../src/host/archive.worker.ts'),
+      },
+      outdir: this.folder,
       bundle: true,
       platform: 'node',
       target: 'node20',

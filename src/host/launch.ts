@@ -1,0 +1,270 @@
+/**
+ * From a launch to a guest with its archive: opens the store, finds the checkpoint to begin with, sees to it that settings and
+ * files are those of that checkpoint, and builds the machine. Debug adapter and command line both begin here.
+ */
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { UserError, userError } from '../base/errors';
+import type { CheckpointArchive, LoadedCheckpoint } from '../checkpoint/archive';
+import type { DiskArchive } from '../checkpoint/disk-archive';
+import type { CheckpointSummary } from '../checkpoint/store/stored';
+import { openGuest, type Guest, type GuestFiles, type GuestOptions, type GuestSettings } from '../dap/guest';
+import type { Keeping } from '../dap/ports';
+import {
+  decodeGuest,
+  differencesOf,
+  guestDiffers,
+  type GivenSettings,
+  type GuestFile,
+  type SavedGuest,
+} from '../protocol';
+import { openArchive } from './archive';
+import { openDiskArchive } from './disk/disk-archive';
+import { guestFiles } from './files';
+
+export interface LaunchRequest {
+  readonly settings: GuestSettings;
+  /** Those of the settings that somebody gave: the others follow the checkpoint. */
+  readonly given: GivenSettings;
+  /** Absent: nothing can be saved. */
+  readonly store?: string | undefined;
+  /** Space budget of the store. */
+  readonly maxBytes?: number | undefined;
+  /** Name or id of a checkpoint in the store, or the path of an exported file. */
+  readonly checkpoint?: string | undefined;
+  /** What the guest writes to its disks is forgotten: nothing is saved. */
+  readonly snapshot?: boolean;
+  /** A store that cannot be opened is told, and the guest runs without. */
+  readonly storeIsOptional?: boolean;
+}
+
+export interface Launched {
+  readonly guest: Guest;
+  /** Absent without a store that can be written. */
+  readonly keeping?: Keeping;
+  /** Why there is none, though there should be. */
+  readonly storeError?: UserError;
+  /** What the guest begins with. */
+  readonly from?: CheckpointSummary;
+  /** After the guest has been disposed of. Saves under way are cancelled. */
+  close(): Promise<void>;
+}
+
+/** Throws what openGuest and openArchive throw, 'CHECKPOINT_UNKNOWN', 'CHECKPOINT_AMBIGUOUS', 'CHECKPOINT_GUEST'. */
+export async function launchGuest(
+  request: LaunchRequest,
+  options: Omit<GuestOptions, 'archive' | 'from'>,
+): Promise<Launched> {
+  const resolve = (path: string): string => guestFiles.resolve(path, request.settings.cwd);
+  const open: DiskArchive[] = [];
+  const close = async (): Promise<void> => {
+    for (const archive of open.splice(0).reverse()) await archive.close();
+  };
+  let loaded: LoadedCheckpoint | undefined;
+  try {
+    const { archive: store, error: storeError } = await storeOf(request, resolve);
+    if (store) open.push(store);
+    const source =
+      request.checkpoint === undefined ? undefined : await sourceOf(request.checkpoint, store, resolve);
+    if (source && source.archive !== store) open.push(source.archive);
+    loaded = await source?.archive.load(source.id);
+    const files = new HashedFiles();
+    const settings = loaded ? await settingsOf(request, loaded.summary, files, resolve) : request.settings;
+    const from = loaded && {
+      loaded,
+      ...(source?.archive === store && store ? { archivePath: store.path } : {}),
+    };
+    const archive = store ?? source?.archive;
+    const guest = await openGuest(settings, files.files, {
+      ...options,
+      ...(archive ? { archive } : {}),
+      ...(from ? { from } : {}),
+    });
+    // From now on it is the guest's.
+    const summary = loaded?.summary;
+    loaded = undefined;
+    const identity = store && describeGuest(settings, files, resolve);
+    return {
+      guest,
+      ...(store && identity && request.snapshot !== true
+        ? { keeping: keepingOf(store, identity, guest) }
+        : {}),
+      ...(storeError ? { storeError } : {}),
+      ...(summary ? { from: summary } : {}),
+      close,
+    };
+  } catch (error) {
+    loaded?.close();
+    await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+const keepingOf = (archive: DiskArchive, guest: SavedGuest, { debuggee }: Guest): Keeping => ({
+  archive,
+  guest,
+  disksOf: (loaded) => archive.contents(loaded.disks, debuggee.config.disks?.map(({ port }) => port) ?? []),
+});
+
+async function storeOf(
+  { store, maxBytes, storeIsOptional, checkpoint }: LaunchRequest,
+  resolve: (path: string) => string,
+): Promise<{ readonly archive?: DiskArchive; readonly error?: UserError }> {
+  if (store === undefined) return {};
+  try {
+    const archive = await openArchive(resolve(store), maxBytes === undefined ? {} : { maxBytes });
+    return { archive: await openDiskArchive(archive) };
+  } catch (error) {
+    if (!(error instanceof UserError) || storeIsOptional !== true || checkpoint !== undefined) throw error;
+    return { error };
+  }
+}
+
+// --- which checkpoint
+
+interface Source {
+  readonly archive: DiskArchive;
+  readonly id: string;
+}
+
+async function sourceOf(
+  key: string,
+  store: DiskArchive | undefined,
+  resolve: (path: string) => string,
+): Promise<Source> {
+  const all = (await store?.list()) ?? [];
+  if (store && all.some(({ id, name }) => id === key || name === key)) {
+    return { archive: store, id: findCheckpoint(all, key).id };
+  }
+  const path = resolve(key);
+  if (!(await stat(path).catch(() => undefined))) {
+    const where = store ? `in the store ${store.path}, and no file ${path}` : `(there is no file ${path})`;
+    throw userError(
+      'CHECKPOINT_UNKNOWN',
+      `There is no checkpoint "${key}" ${where}: "chronovisor checkpoint list" shows what a store has.`,
+    );
+  }
+  const reading = { readOnly: true };
+  const archive = await openDiskArchive(await openArchive(path, { ...reading, create: 'never' }), reading);
+  return { archive, id: await onlyOneOf(archive, path) };
+}
+
+async function onlyOneOf(archive: CheckpointArchive, path: string): Promise<string> {
+  const all = await archive.list().catch(async (error: unknown) => {
+    await archive.close();
+    throw error;
+  });
+  const [first] = all;
+  if (first && all.length === 1) return first.id;
+  await archive.close();
+  throw userError(
+    'CHECKPOINT_AMBIGUOUS',
+    `${path} holds ${all.length} checkpoints, not one: give it as the store, and one of them by name.`,
+  );
+}
+
+/** The checkpoint of an id or a name. Throws 'CHECKPOINT_UNKNOWN', 'CHECKPOINT_AMBIGUOUS'. */
+export function findCheckpoint(all: readonly CheckpointSummary[], key: string): CheckpointSummary {
+  const found = all.filter(({ id, name }) => id === key || name === key);
+  const [first] = found;
+  if (!first) {
+    throw userError(
+      'CHECKPOINT_UNKNOWN',
+      `There is no checkpoint "${key}" in the store: "chronovisor checkpoint list" shows all of them.`,
+    );
+  }
+  if (found.length > 1) {
+    const ids = found.map(({ id }) => id).join(', ');
+    throw userError(
+      'CHECKPOINT_AMBIGUOUS',
+      `Several checkpoints are called "${key}": give one of the ids ${ids}.`,
+    );
+  }
+  return first;
+}
+
+// --- of which guest
+
+/** Files of the host, each read once, with the hash of the very bytes that the guest gets. */
+class HashedFiles {
+  private readonly read = new Map<string, Promise<Uint8Array>>();
+  private readonly hashes = new Map<string, string>();
+  readonly files: GuestFiles = { ...guestFiles, readFile: (path) => this.readFile(path) };
+
+  /** Of a file that was read. */
+  of(path: string): GuestFile {
+    return { path, hash: this.hashes.get(path) ?? '' };
+  }
+
+  async hashed(path: string): Promise<GuestFile> {
+    await this.readFile(path);
+    return this.of(path);
+  }
+
+  private readFile(path: string): Promise<Uint8Array> {
+    let reading = this.read.get(path);
+    if (!reading) {
+      reading = guestFiles.readFile(path).then((bytes) => {
+        this.hashes.set(path, `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
+        return bytes;
+      });
+      this.read.set(path, reading);
+    }
+    return reading;
+  }
+}
+
+const isFile = (firmware: string): boolean => firmware !== 'builtin' && firmware !== 'none';
+
+function describeGuest(
+  settings: GuestSettings,
+  files: HashedFiles,
+  resolve: (path: string) => string,
+): SavedGuest {
+  const { program, firmware, memoryBytes, harts, kernelArgs, initrd, disks, virtio = 'modern' } = settings;
+  return {
+    program: files.of(resolve(program)),
+    firmware: firmware === 'builtin' || firmware === 'none' ? firmware : files.of(resolve(firmware)),
+    memoryBytes,
+    harts,
+    kernelArgs,
+    virtio,
+    ...(initrd === undefined ? {} : { initrd: files.of(resolve(initrd)) }),
+    disks: disks.map((disk) => ({ ...disk, file: resolve(disk.file) })),
+  };
+}
+
+/** The settings to go on with: those of the checkpoint, which the given ones must not contradict. */
+async function settingsOf(
+  { settings, given }: LaunchRequest,
+  { guest }: CheckpointSummary,
+  files: HashedFiles,
+  resolve: (path: string) => string,
+): Promise<GuestSettings> {
+  const saved = decodeGuest(guest);
+  const hashed = async (path: string | undefined): Promise<GuestFile | undefined> =>
+    path === undefined ? undefined : files.hashed(resolve(path));
+  const firmware = typeof saved.firmware === 'string' ? saved.firmware : saved.firmware.path;
+  const paths = {
+    program: given.program ?? saved.program.path,
+    firmware: given.firmware ?? firmware,
+    initrd: given.initrd ?? saved.initrd?.path,
+  };
+  // The files are needed also where nobody gave them: for symbols, and when the guest resets itself.
+  const differences = differencesOf(saved, given, {
+    program: await hashed(paths.program),
+    firmware: isFile(paths.firmware) ? await hashed(paths.firmware) : undefined,
+    initrd: await hashed(paths.initrd),
+  });
+  if (differences.length > 0) throw guestDiffers(differences);
+  const { memoryBytes, harts, kernelArgs, virtio, disks } = saved;
+  return {
+    ...settings,
+    ...{ memoryBytes, harts, kernelArgs, virtio },
+    program: paths.program,
+    firmware: paths.firmware,
+    ...(paths.initrd === undefined ? {} : { initrd: paths.initrd }),
+    // Paths of disks may be new ones: their contents are checked.
+    disks: disks.map((disk, index) => ({ ...disk, file: given.disks?.[index]?.file ?? disk.file })),
+  };
+}
