@@ -28,6 +28,9 @@ const SILENT_LOOKS = 20;
 /** Looks after which the medium counts as hanging: 60 s. */
 const MAX_LOOKS = 240;
 
+/** After this long without an archive the thread is ended, ms: it may still refer to memory of guests that are gone. */
+const IDLE_MS = 2000;
+
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -50,6 +53,8 @@ export class ArchiveThread {
   private calls = 0;
   private cause: unknown;
   private hasEnded = false;
+  private users = 0;
+  private idle: NodeJS.Timeout | undefined;
 
   constructor(private readonly onEnd: () => void) {
     const [file, execArgv] = workerFile();
@@ -60,6 +65,21 @@ export class ArchiveThread {
     this.worker.on('exit', () => void this.end());
     this.threadId = this.worker.threadId;
     this.worker.unref();
+  }
+
+  /** Another archive needs the thread, until `unuse`. */
+  use(): void {
+    this.users++;
+    clearTimeout(this.idle);
+  }
+
+  unuse(): void {
+    if (--this.users > 0 || this.hasEnded) return;
+    this.idle = setTimeout(() => {
+      this.hasEnded = true;
+      this.onEnd();
+      void this.worker.terminate();
+    }, IDLE_MS).unref();
   }
 
   /** Calls the thread. Throws what the call throws there, and 'STORE_WORKER'. */

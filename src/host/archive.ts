@@ -43,12 +43,24 @@ export async function openArchive(
   path: string,
   options: OpenArchiveOptions = {},
 ): Promise<CheckpointArchive> {
-  thread ??= new ArchiveThread(() => (thread = undefined));
-  const owner = thread;
+  const owner = (thread ??= startThread());
   const number = ++numbers;
-  const opened = await owner.call('open', number, path, options);
-  owner.opened(opened.path);
-  return new ThreadArchive(owner, number, opened.path, opened.fellBack);
+  owner.use();
+  try {
+    const opened = await owner.call('open', number, path, options);
+    owner.opened(opened.path);
+    return new ThreadArchive(owner, number, opened.path, opened.fellBack);
+  } catch (error) {
+    owner.unuse();
+    throw error;
+  }
+}
+
+function startThread(): ArchiveThread {
+  const started = new ArchiveThread(() => {
+    if (thread === started) thread = undefined;
+  });
+  return started;
 }
 
 class ThreadArchive implements CheckpointArchive {
@@ -134,6 +146,7 @@ class ThreadArchive implements CheckpointArchive {
       handle,
       ram: {
         fill: (memory, pages, frames) => {
+          if (this.closed) throw storeClosed();
           invariant(isOpen, 'pages are read from checkpoints that are not closed');
           return owner.fill(handle, memory, pages, frames);
         },
@@ -147,10 +160,18 @@ class ThreadArchive implements CheckpointArchive {
   }
 
   close(): Promise<void> {
-    // A thread that has ended has closed everything.
-    return (this.closed ??= this.thread.call('close', this.number).catch((error: unknown) => {
+    return (this.closed ??= this.closeOnce());
+  }
+
+  private async closeOnce(): Promise<void> {
+    try {
+      await this.thread.call('close', this.number);
+    } catch (error) {
+      // A thread that has ended has closed everything.
       if (!(error instanceof UserError) || error.code !== 'STORE_WORKER') throw error;
-    }));
+    } finally {
+      this.thread.unuse();
+    }
   }
 
   private call<Name extends CallName>(

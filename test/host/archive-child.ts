@@ -49,6 +49,18 @@ async function leave(path: string): Promise<string> {
   return loaded.summary.name;
 }
 
+/** Waits until the thread has ended because nobody needs it, and opens the archive again. */
+async function idle(path: string): Promise<number> {
+  const ended: Promise<unknown>[] = [];
+  process.once('worker', (worker) => ended.push(new Promise((resolve) => worker.once('exit', resolve))));
+  await look(path);
+  // Neither the thread nor what waits for its end keeps the process alive.
+  const hold = setInterval(() => undefined, 1000);
+  await Promise.all(ended);
+  clearInterval(hold);
+  return ended.length + (await look(path)).length;
+}
+
 const codeOf = async (action: () => unknown): Promise<string> => {
   try {
     await action();
@@ -81,6 +93,7 @@ async function crash(path: string, how: string): Promise<readonly unknown[]> {
 const actions: Readonly<Record<string, (path: string, how: string) => Promise<unknown>>> = {
   look,
   leave,
+  idle,
   crash,
 };
 

@@ -57,6 +57,8 @@ describe('archive: processes', function () {
     assert.deepEqual(readdirSync(path), ['checkpoints.cvstore']);
     // An archive that is left open keeps no process alive, and its lock is taken over.
     assert.equal(await child('leave', path), 'first');
+    // Nor does the thread outlive the archives for long: it would keep memory of guests.
+    assert.equal(await child('idle', path), 1 + 2);
     assert.equal((await (await archives.open()).list()).length, 2);
   });
 

@@ -78,6 +78,8 @@ async function openThroughThread(path: string, fixed: boolean): Promise<Target> 
       disks: [{ pointer, blocks: [...blocks].map(([block, content]) => [block, contentOf(content)]) }],
       sources: [],
     });
+    // The kills are to hit work, not rests.
+    job.hurry();
     return (await job.done).id;
   };
   return {
