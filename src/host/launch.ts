@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises';
 import { UserError, userError } from '../base/errors';
 import type { CheckpointArchive, LoadedCheckpoint } from '../checkpoint/archive';
 import type { DiskArchive } from '../checkpoint/disk-archive';
+import { storeDamaged } from '../checkpoint/store/errors';
 import type { CheckpointSummary } from '../checkpoint/store/stored';
 import { openGuest, type Guest, type GuestFiles, type GuestOptions, type GuestSettings } from '../dap/guest';
 import type { Keeping } from '../dap/ports';
@@ -157,6 +158,7 @@ async function onlyOneOf(archive: CheckpointArchive, path: string): Promise<stri
   const [first] = all;
   if (first && all.length === 1) return first.id;
   await archive.close();
+  if (archive.fellBack) throw storeDamaged(path);
   throw userError(
     'CHECKPOINT_AMBIGUOUS',
     `${path} holds ${all.length} checkpoints, not one: give it as the store, and one of them by name.`,
