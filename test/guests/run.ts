@@ -10,7 +10,7 @@ import { instret } from '../../src/base/brand';
 import { kernelImage, planBoot, rawImage, type Firmware } from '../../src/machine/boot';
 import type { DiskConfig, MachineConfig } from '../../src/machine/config';
 import type { HostClock, MoveOptions, Stop } from '../../src/timetravel/api';
-import { TimeMachine } from '../../src/timetravel/time-machine';
+import { TimeMachine, type TimeMachineOptions } from '../../src/timetravel/time-machine';
 import { guestPath, type GuestName } from '../support/guests';
 import { shellPrompt } from '../support/initrd';
 
@@ -59,6 +59,13 @@ export const nodeClock: HostClock = {
   sleep: () => assert.fail('a guest in a test never waits for real time'),
 };
 
+const guestOptions = {
+  clock: nodeClock,
+  idle: 'skip',
+  onDeadIdle: 'pause',
+  memoryBudgetBytes: MEMORY_BUDGET,
+} as const;
+
 /** Busybox's shell asks the terminal where its cursor is, behind each prompt. */
 const askPosition = '\x1b[6n';
 
@@ -74,15 +81,19 @@ export class GuestRun {
   private readonly cancel = { cancelled: false };
 
   /** Without `record` no automatic checkpoints are taken: for guests that do not go back. */
-  constructor(config: MachineConfig, record: boolean) {
-    this.time = new TimeMachine(config, {
-      clock: nodeClock,
-      idle: 'skip',
-      onDeadIdle: 'pause',
-      record,
-      memoryBudgetBytes: MEMORY_BUDGET,
-      onFirstOutput: (byte) => this.onByte(byte),
-    });
+  constructor(config: MachineConfig | TimeMachine, record = false) {
+    this.time =
+      config instanceof TimeMachine
+        ? config
+        : new TimeMachine(config, { ...guestOptions, record, onFirstOutput: (byte) => this.onByte(byte) });
+  }
+
+  /** A guest that is opened as the product does it. */
+  static async opened(open: (options: TimeMachineOptions) => Promise<TimeMachine>): Promise<GuestRun> {
+    const made: { run?: GuestRun } = {};
+    const onFirstOutput = (byte: number): boolean => made.run?.onByte(byte) ?? false;
+    made.run = new GuestRun(await open({ ...guestOptions, record: false, onFirstOutput }));
+    return made.run;
   }
 
   private onByte(byte: number): boolean {
