@@ -15,6 +15,8 @@ import { busyGuest } from '../support/busy-guest';
 const PAGE = 4096;
 const LEAF = 1024 * PAGE;
 
+const ZERO_PAGE = Buffer.alloc(PAGE);
+
 /** A copy of RAM, given out page by page. */
 class CopiedRam implements PageSource {
   readonly fetched = new Set<number>();
@@ -36,7 +38,7 @@ class CopiedRam implements PageSource {
       this.fetched.add(page);
       // Half done when it fails.
       if (this.broken && index > 0) throw userError('STORE_IO', 'The store cannot be read.');
-      const isZero = own.every((byte) => byte === 0);
+      const isZero = ZERO_PAGE.equals(own);
       if (!isZero) bytes.set(own, (frames[index] ?? 0) * PAGE);
       return isZero;
     });
@@ -230,7 +232,7 @@ const PLACES = [0, 1, 70, 1023, 1024, 1025, 2047, 2048, 3000].map((page) => RAM 
 type Step =
   | { readonly do: 'write'; readonly place: number; readonly offset: number; readonly value: number }
   | { readonly do: 'read'; readonly place: number }
-  | { readonly do: 'clear' | 'take' | 'attach' | 'hash' }
+  | { readonly do: 'clear' | 'take' | 'attach' | 'hash' | 'detach' | 'deletePresent' }
   | { readonly do: 'restore' | 'delete'; readonly pick: number };
 
 const place = fc.nat(PLACES.length - 1);
@@ -249,7 +251,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ do: fc.constantFrom('take' as const, 'take' as const, 'clear' as const) }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('attach' as const, 'hash' as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        'attach' as const,
+        'attach' as const,
+        'hash' as const,
+        'detach' as const,
+        'deletePresent' as const,
+      ),
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({ do: fc.constantFrom('restore' as const, 'delete' as const), pick: fc.nat(1000) }),
@@ -259,12 +272,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const PLAIN = { automatic: false, branch: 0, logIndex: 0, consoleLength: 0 };
 
 /** Machines are dear: one for all runs. */
-const shared = new Machine(bareGuest('j .', { ramBytes: 24 << 20 }).config, () => undefined);
+const shared = new Machine(bareGuest('j .', { ramBytes: 16 << 20 }).config, () => undefined);
 
 class Model {
   readonly machine = shared;
   readonly tree = new CheckpointTree(this.machine, () => 0);
   readonly expected = new Map<string, number[][]>();
+  /** The checkpoint that was gone to last. */
+  private gone: string | undefined;
   present = PLACES.map(() => new Array<number>(8).fill(0));
 
   constructor() {
@@ -308,18 +323,33 @@ class Model {
       case 'hash':
         machine.stateHash();
         return;
+      case 'detach':
+        machine.memory.detachUnused();
+        return;
+      case 'deletePresent': {
+        // The guest's pages descend from one that is gone, and are its own.
+        const id = this.gone;
+        if (id === ids[0] || id === undefined || !expected.has(id)) return;
+        tree.delete(id);
+        expected.delete(id);
+        return;
+      }
       case 'attach': {
         // What is present comes back with all pages absent.
         const ram = new Uint8Array(machine.config.ramBytes);
         PLACES.forEach((address, index) => ram.set(this.present[index] ?? [], address - RAM));
         const state = { ...this.take(), pages: machine.memory.attach(new CopiedRam(ram)).pages };
-        this.note(tree.adopt(state, PLAIN).id);
+        const { id } = tree.adopt(state, PLAIN);
+        this.note(id);
+        tree.restore(id);
+        this.gone = id;
         return;
       }
       case 'restore': {
         const id = ids[action.pick % ids.length];
         if (id === undefined) return;
         tree.restore(id);
+        this.gone = id;
         this.present = (expected.get(id) ?? []).map((bytes) => [...bytes]);
         return;
       }
@@ -343,6 +373,27 @@ class Model {
 }
 
 describe('a tree of page tables with absent pages', () => {
+  it('keeps what was fetched when the table that it came through is deleted, and writes it in place', () => {
+    shared.memory.detachUnused();
+    const model = new Model();
+    const baseline = shared.memory.framesInUse;
+    const write = (index: number, value: number): Step => ({ do: 'write', place: index, offset: 0, value });
+    for (const action of [write(0, 1), write(4, 2), { do: 'attach' }] satisfies Step[]) model.apply(action);
+    model.check(0);
+    model.apply({ do: 'deletePresent' });
+    const before = shared.memory.framesInUse;
+    model.apply(write(0, 3));
+    assert.equal(shared.memory.framesInUse, before, 'its own page and leaf');
+    model.apply(write(4, 4));
+    // 64 pages came together; those that are zero cost nothing.
+    assert.equal(shared.memory.framesInUse, before + 2, 'a page and its leaf, written where they were put');
+    model.checkAll();
+    model.tree.restore(model.expected.keys().next().value ?? '');
+    for (const id of [...model.expected.keys()].slice(1)) model.tree.delete(id);
+    assert.deepEqual(shared.memory.detachUnused().length, 1);
+    assert.equal(shared.memory.framesInUse, baseline);
+  });
+
   it('holds what plain arrays hold, and leaks no frame and no source', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {

@@ -91,6 +91,9 @@ export class MemoryArchive implements CheckpointArchive {
       onProgress: (value) => {
         progress.fire(value);
       },
+    }).finally(() => {
+      // Disks are not saved here, but they must be there until the end: this throws where they were released.
+      for (const contents of request.frozenDisks ?? []) contents.hash();
     });
     return {
       done,
