@@ -127,17 +127,17 @@ export class ArchiveThread {
   }
 
   private wait(cells: FillCells): void {
-    const isUnderWay = (): boolean => cells.state === FillState.wanted || cells.state === FillState.writing;
-    let beat = Atomics.load(this.heart, 0);
-    for (let looks = 0, silent = 0; isUnderWay();) {
-      if (Atomics.wait(cells.words, 0, cells.state, LOOK_MS) !== 'timed-out') continue;
+    const { wanted, writing, givenUp } = FillState;
+    let [beat, looks, silent] = [Atomics.load(this.heart, 0), 0, 0];
+    for (let { state } = cells; state === wanted || state === writing; { state } = cells) {
+      if (Atomics.wait(cells.words, 0, state, LOOK_MS) !== 'timed-out') continue;
       const now = Atomics.load(this.heart, 0);
       silent = now === beat ? silent + 1 : 0;
       beat = now;
       const isDead = now === HEART_ENDED || silent >= SILENT_LOOKS;
       if (!isDead && ++looks < MAX_LOOKS) continue;
       // While it writes it needs no medium: it ends, unless it is dead.
-      if (!cells.change(FillState.wanted, FillState.givenUp) && !isDead) continue;
+      if (!cells.change(wanted, givenUp) && !isDead) continue;
       throw isDead ? threadEnded(this.cause) : mediumHangs();
     }
   }

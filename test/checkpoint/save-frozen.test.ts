@@ -6,7 +6,7 @@ import { MemorySpace } from '../../src/checkpoint/store/space';
 import { CheckpointStore } from '../../src/checkpoint/store/store';
 import type { StoredCheckpoint } from '../../src/checkpoint/store/stored';
 import { Frames, LEAF_PAGES, type Cell, type Table } from './page-tables';
-import { randomFrom } from './store/crash-space';
+import { CrashSpace, randomFrom } from './store/crash-space';
 import { contentOf, infoOf } from './store/support';
 
 const LEAVES = 3;
@@ -128,6 +128,24 @@ describe('checkpoint: saving a frozen page table', function () {
       assert.deepEqual((await saver.store.verify(saved.id)).problems, []);
     });
   }
+
+  it('S21: goes out in large aligned writes, none of them over another', async () => {
+    // Which sees to it that they are aligned, and that no block is written twice.
+    const space = new CrashSpace(new Map(), false, 32 * 2 ** 20);
+    const saver = new Saver(await CheckpointStore.open(space));
+    const frames = new Frames(PAGES);
+    const first = new Map(Array.from({ length: 1500 }, (_, index) => [index, 2 * index + 1]));
+    const firstRam = frames.table(first);
+    const { id } = await saver.save(firstRam);
+    const second = new Map(first).set(7, 8001).set(1500, 8003);
+    const like = { id, directory: firstRam.directory };
+    const saved = await saver.save(frames.table(second, { table: first, ram: firstRam }), like);
+    await saver.holds(saved.id, second);
+    const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
+    const large = space.writeSizes.filter((size) => size >= 252 * 1024);
+    const share = sum(large) / sum(space.writeSizes);
+    assert.ok(share > 0.9, `${share} of the bytes are in large writes`);
+  });
 
   it('SAVE_CANCELLED: at any point, and leaves nothing behind', async () => {
     const [saver, frames] = [await Saver.make(), new Frames(PAGES)];

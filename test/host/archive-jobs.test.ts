@@ -196,7 +196,7 @@ describe('archive: jobs', function () {
     );
   });
 
-  it('absent pages are saved from where they are: the same archive, another one, or one closed meanwhile', async () => {
+  it('absent pages are saved from where they are, also when that is closed and deleted meanwhile', async () => {
     const [archive, other] = [await archives.open(), await archives.open('other')];
     const { machine } = writer();
     await reach(machine, 200_000);
@@ -211,13 +211,15 @@ describe('archive: jobs', function () {
     new Uint32Array(memory.buffer, template * PAGE, 1024).fill(0x8000_0001);
     const ram = { memory, directory: new Uint32Array(ramBytes / PAGE / 1024).fill(template), ramBytes };
     const request = { ...instant.request, ram, sources: [undefined, loaded.handle] };
+    const copied = await archive.save(request).done;
+    assert.ok(copied.addedBytes < 256 * 1024, `${copied.addedBytes} bytes for what is there already`);
     const jobs = [archive.save(request), other.save(request)] as const;
+    // Nobody but the two saves needs it now, and the copy.
     loaded.close();
+    await archive.delete(copied.id);
+    await archive.delete(id);
     await assertHolds(archive, (await jobs[0].done).id, instant);
     await assertHolds(other, (await jobs[1].done).id, instant);
-    const { addedBytes, pages } = await jobs[0].done;
-    assert.equal(pages, (await archive.list())[0]?.pages);
-    assert.ok(addedBytes < 256 * 1024, `${addedBytes} bytes for what is there already`);
   });
 
   it('S22: exported into a file and imported elsewhere, it is the same', async () => {
