@@ -9,38 +9,54 @@ import {
   treeRows,
   type TreeRow,
 } from './checkpointModel';
+import { savedByProgram, savedInSession, savedLabel, type SavedGroupRow, type SavedRow } from './savedModel';
 import { DEBUG_TYPE, type Sessions } from './sessions';
 import { formatBytes, formatInstret } from '../base/text';
-import type { CheckpointNode } from '../protocol';
+import type { CheckpointNode, SavedCheckpoint } from '../protocol';
+import type { WorkspaceStore } from './workspaceStore';
 
 const VIEW_ID = 'chronovisor.checkpoints';
 const SHOW_AUTOMATIC = 'checkpoints.showAutomatic';
 
-export class CheckpointView implements vscode.TreeDataProvider<TreeRow>, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<TreeRow | undefined>();
+type ViewRow = TreeRow | SavedGroupRow | SavedRow;
+
+export class CheckpointView implements vscode.TreeDataProvider<ViewRow>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<ViewRow | undefined>();
   private readonly owned: readonly { dispose(): unknown }[];
   private rows: readonly TreeRow[] = [];
+  private savedRows: readonly SavedGroupRow[] = [];
   private shape = '';
   readonly onDidChangeTreeData = this.changed.event;
 
-  constructor(private readonly sessions: Sessions) {
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly store: WorkspaceStore,
+  ) {
     const view = vscode.window.createTreeView(VIEW_ID, { treeDataProvider: this });
     this.owned = [
       this.changed,
       view,
       sessions.onDidChange(() => this.update()),
+      store.onDidChange(() => this.update()),
+      // The adapter has ended, and with it its hold on the store, a little later.
+      sessions.onDidEnd(() => void store.refresh()),
+      view.onDidChangeVisibility(({ visible }) => {
+        if (visible) void store.refresh();
+      }),
       vscode.workspace.onDidChangeConfiguration((change) => {
         if (change.affectsConfiguration(`${DEBUG_TYPE}.${SHOW_AUTOMATIC}`)) this.update();
       }),
     ];
+    void store.refresh();
   }
 
-  getChildren(row?: TreeRow): TreeRow[] {
-    if (!row) return [...this.rows];
-    return row.kind === 'now' ? [] : [...row.rows];
+  getChildren(row?: ViewRow): ViewRow[] {
+    if (!row) return [...this.rows, ...this.savedRows];
+    return row.kind === 'now' || row.kind === 'saved' ? [] : [...row.rows];
   }
 
-  getTreeItem(row: TreeRow): vscode.TreeItem {
+  getTreeItem(row: ViewRow): vscode.TreeItem {
+    if (row.kind === 'saved' || row.kind === 'savedGroup') return savedItemOf(row);
     const item = itemOf(row);
     item.id = rowId(row);
     return item;
@@ -51,11 +67,16 @@ export class CheckpointView implements vscode.TreeDataProvider<TreeRow>, vscode.
    * new rows a click on an old one is lost.
    */
   private update(): void {
-    const tree = this.sessions.current?.tree;
+    const session = this.sessions.current;
+    const tree = session?.tree;
     const rows = tree ? treeRows(tree, { showAutomatic: showsAutomatic() }) : [];
-    const shape = shapeOf(rows);
+    const savedRows = session
+      ? [savedInSession(session.saved?.checkpoints ?? [], tree) ?? []].flat()
+      : savedByProgram(this.store.checkpoints);
+    const shape = shapeOf(rows) + JSON.stringify(savedRows);
     if (shape !== this.shape) {
       this.rows = rows;
+      this.savedRows = savedRows;
       this.shape = shape;
       this.changed.fire(undefined);
       return;
@@ -98,16 +119,25 @@ function itemOf(row: TreeRow): vscode.TreeItem {
     item.contextValue = 'branch';
     return item;
   }
-  const item = new vscode.TreeItem(checkpointLabel(row.node), row.rows.length > 0 ? Expanded : None);
-  item.description = formatInstret(row.node.instret);
-  item.tooltip = tooltipOf(row.node);
+  const { node } = row;
+  const item = new vscode.TreeItem(checkpointLabel(node), row.rows.length > 0 ? Expanded : None);
+  const saving = node.saving === undefined ? '' : ` · saving ${node.saving}%`;
+  item.description = `${formatInstret(node.instret)}${node.saved === undefined ? saving : ' · saved'}`;
+  item.tooltip = tooltipOf(node);
   item.iconPath = new vscode.ThemeIcon(
-    row.node.automatic ? 'circle-small' : 'circle-filled',
-    row.node.isCurrent ? new vscode.ThemeColor('debugIcon.breakpointCurrentStackframeForeground') : undefined,
+    iconOf(node),
+    node.isCurrent ? new vscode.ThemeColor('debugIcon.breakpointCurrentStackframeForeground') : undefined,
   );
-  // Automatic ones come and go by themselves; naming one makes it the user's own.
-  item.contextValue = row.node.automatic ? 'checkpoint.automatic' : 'checkpoint';
+  // Automatic ones come and go by themselves; naming or saving one makes it the user's own.
+  const state = node.saving !== undefined ? '.saving' : node.saved !== undefined ? '.saved' : '.unsaved';
+  item.contextValue = `checkpoint${node.automatic ? '.automatic' : ''}${state}`;
   return item;
+}
+
+function iconOf({ automatic, saved, saving }: CheckpointNode): string {
+  if (saving !== undefined) return 'loading~spin';
+  if (saved !== undefined) return 'pass-filled';
+  return automatic ? 'circle-small' : 'circle-filled';
 }
 
 function tooltipOf(node: CheckpointNode): vscode.MarkdownString {
@@ -116,9 +146,60 @@ function tooltipOf(node: CheckpointNode): vscode.MarkdownString {
   text.appendMarkdown(`\n\n- instruction ${formatInstret(node.instret)}\n- pc \`${node.pc}\``);
   if (node.where !== undefined) text.appendMarkdown('\n- ').appendText(node.where);
   text.appendMarkdown(
-    `\n- ${formatBytes(node.sizeBytes)} kept${node.automatic ? ', taken automatically' : ''}`,
+    `\n- ${formatBytes(node.sizeBytes)} kept in memory${node.automatic ? ', taken automatically' : ''}`,
   );
-  const line = consoleLine(node.consoleTail);
+  appendStop(text, node.stopMicroseconds);
+  if (node.saved !== undefined) text.appendMarkdown('\n- saved: it outlives this session');
+  appendConsole(text, node.consoleTail);
+  return text;
+}
+
+function appendStop(text: vscode.MarkdownString, microseconds: number | undefined): void {
+  if (microseconds !== undefined) text.appendMarkdown(`\n- the guest stood still for ${microseconds} µs`);
+}
+
+function appendConsole(text: vscode.MarkdownString, tail: string): void {
+  const line = consoleLine(tail);
   if (line !== '') text.appendMarkdown('\n\nConsole: ').appendText(line);
+}
+
+// --- saved checkpoints
+
+function savedItemOf(row: SavedGroupRow | SavedRow): vscode.TreeItem {
+  const { Expanded, None } = vscode.TreeItemCollapsibleState;
+  if (row.kind === 'savedGroup') {
+    const item = new vscode.TreeItem(row.label, Expanded);
+    item.id = `saved of ${row.program}`;
+    item.iconPath = new vscode.ThemeIcon('archive');
+    item.contextValue = 'savedGroup';
+    if (row.program !== '') item.tooltip = row.program;
+    return item;
+  }
+  const { saved, isInSession } = row;
+  const item = new vscode.TreeItem(savedLabel(saved), None);
+  item.id = `saved ${saved.id}`;
+  item.iconPath = new vscode.ThemeIcon(saved.damaged ? 'warning' : 'pass-filled');
+  item.contextValue = saved.damaged ? 'saved.damaged' : isInSession ? 'saved.session' : 'saved.idle';
+  if (saved.damaged) return item;
+  item.description = `${formatInstret(saved.instret)} · ${timeOf(saved)}`;
+  item.tooltip = savedTooltip(saved);
+  return item;
+}
+
+const timeOf = ({ savedAt }: SavedCheckpoint): string =>
+  new Date(savedAt).toLocaleString(vscode.env.language, { dateStyle: 'medium', timeStyle: 'short' });
+
+function savedTooltip(saved: SavedCheckpoint): vscode.MarkdownString {
+  const text = new vscode.MarkdownString();
+  text.appendText(savedLabel(saved));
+  text.appendMarkdown('\n\n- saved ').appendText(timeOf(saved));
+  text.appendMarkdown(`\n- instruction ${formatInstret(saved.instret)}`);
+  text.appendMarkdown(
+    `\n- ${formatBytes(saved.sizeBytes)} on disk, of a guest with ${formatBytes(saved.ramBytes)} of memory`,
+  );
+  appendStop(text, saved.stopMicroseconds);
+  if (saved.program !== '') text.appendMarkdown('\n- ').appendText(saved.program);
+  if (saved.notes !== '') text.appendMarkdown('\n\n').appendText(saved.notes);
+  appendConsole(text, saved.consoleTail);
   return text;
 }

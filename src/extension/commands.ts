@@ -1,25 +1,46 @@
 /** The commands of the palette, the Checkpoints view and the debug toolbar. Each asks, sends one request, and is done. */
 import * as vscode from 'vscode';
 import { messageOf } from '../base/errors';
-import { parseCheckpointAnswer, parseTimeline, REQUEST, type CheckpointNode } from '../protocol';
-import { checkpointLabel } from './checkpointModel';
+import { parseCheckpointAnswer, parseTimeline, REQUEST } from '../protocol';
 import { toggleAutomatic } from './checkpointView';
 import type { GuestConsoles } from './guestConsole';
 import { pickProgram } from './programs';
+import { nodeOf, pickCheckpoint } from './pick';
+import { isCancelled, savedCommands, savedOf } from './savedCommands';
 import type { Sessions } from './sessions';
 import { formatInstret } from '../base/text';
 import { parseInstant } from './timeText';
+import type { WorkspaceStore } from './workspaceStore';
 
-export function registerCommands(sessions: Sessions, consoles: GuestConsoles): vscode.Disposable {
+export function registerCommands(
+  sessions: Sessions,
+  consoles: GuestConsoles,
+  store: WorkspaceStore,
+): vscode.Disposable {
+  const saved = savedCommands(sessions, store);
+  /** Rows of saved checkpoints have commands of the same names. */
+  const either =
+    (ofSaved: (row: unknown) => Promise<void>, ofNode: (row: unknown) => Promise<void>) =>
+    (row: unknown): Promise<void> =>
+      savedOf(row) ? ofSaved(row) : ofNode(row);
   const commands = {
     pickProgram: async () => (await pickProgram())?.uri.fsPath,
     openConsole: () => consoles.show(),
     toggleAutomatic,
     seek: () => seek(sessions),
     takeCheckpoint: (argument: unknown) => take(sessions, argument),
-    restoreCheckpoint: (row: unknown) => onCheckpoint(sessions, row, 'Restore', REQUEST.restoreCheckpoint),
-    deleteCheckpoint: (row: unknown) => onCheckpoint(sessions, row, 'Delete', REQUEST.deleteCheckpoint),
-    renameCheckpoint: (row: unknown) => rename(sessions, row),
+    restoreCheckpoint: either(saved.load, (row) =>
+      onCheckpoint(sessions, row, 'Restore', REQUEST.restoreCheckpoint),
+    ),
+    deleteCheckpoint: either(saved.delete, (row) =>
+      onCheckpoint(sessions, row, 'Delete', REQUEST.deleteCheckpoint),
+    ),
+    renameCheckpoint: either(saved.rename, (row) => rename(sessions, row)),
+    saveCheckpoint: saved.save,
+    cancelSave: saved.cancel,
+    exportCheckpoint: saved.exportFile,
+    noteCheckpoint: saved.note,
+    startFromCheckpoint: saved.start,
   };
   return vscode.Disposable.from(
     ...Object.entries(commands).map(([name, run]) =>
@@ -27,7 +48,7 @@ export function registerCommands(sessions: Sessions, consoles: GuestConsoles): v
         try {
           return await run(argument);
         } catch (error) {
-          void vscode.window.showErrorMessage(messageOf(error));
+          if (!isCancelled(error)) void vscode.window.showErrorMessage(messageOf(error));
           return undefined;
         }
       }),
@@ -88,27 +109,4 @@ async function seek(sessions: Sessions): Promise<void> {
   });
   if (text === undefined) return;
   await sessions.request(REQUEST.seek, { instret: parseInstant(text, timeline) }, () => undefined);
-}
-
-/** The checkpoint of a row of the view, or of an id given by a key binding. */
-function nodeOf(sessions: Sessions, row: unknown): CheckpointNode | undefined {
-  const nodes = sessions.current?.tree?.nodes ?? [];
-  if (typeof row === 'string') return nodes.find(({ id }) => id === row);
-  if (typeof row !== 'object' || row === null || !('node' in row)) return undefined;
-  const { node } = row;
-  const id = typeof node === 'object' && node !== null && 'id' in node ? node.id : undefined;
-  return nodes.find((each) => each.id === id);
-}
-
-async function pickCheckpoint(sessions: Sessions, verb: string): Promise<CheckpointNode | undefined> {
-  const nodes = sessions.current?.tree?.nodes ?? [];
-  // The user's own first: of the others there may be hundreds.
-  const sorted = [...nodes].sort((a, b) => Number(a.automatic) - Number(b.automatic));
-  const items = sorted.map((node) => ({
-    label: checkpointLabel(node),
-    description: `${formatInstret(node.instret)}${node.automatic ? ', automatic' : ''}`,
-    node,
-  }));
-  const chosen = await vscode.window.showQuickPick(items, { placeHolder: `${verb} which checkpoint?` });
-  return chosen?.node;
 }

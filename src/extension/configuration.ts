@@ -4,6 +4,11 @@ import { activeProgram, findPrograms, pickProgram, type Program } from './progra
 import { DEBUG_TYPE } from './sessions';
 
 export class ConfigurationProvider implements vscode.DebugConfigurationProvider {
+  constructor(
+    /** Where checkpoints are saved when a configuration does not say where. */
+    private readonly storePath: string,
+  ) {}
+
   /** What a new launch.json is filled with. */
   async provideDebugConfigurations(
     folder: vscode.WorkspaceFolder | undefined,
@@ -35,7 +40,9 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
     const type: unknown = given.type;
     const isEmpty = type === undefined || type === '';
     const configuration = isEmpty ? { ...given, ...launchOf() } : { ...given };
-    if (configuration['program'] === undefined || configuration['program'] === '') {
+    // A checkpoint says itself which program it is of.
+    const isFresh = configuration['checkpoint'] === undefined || configuration['checkpoint'] === '';
+    if (isFresh && (configuration['program'] === undefined || configuration['program'] === '')) {
       const chosen = await this.chooseProgram();
       // Undefined calls the launch off without a message: the user turned away from the list.
       if (!chosen) return undefined;
@@ -49,12 +56,16 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
     return configuration;
   }
 
-  /** Relative paths are relative to the workspace folder; the adapter's process has another working folder. */
+  /** Relative paths are relative to the workspace folder; the adapter's process has another working folder, and no storage. */
   resolveDebugConfigurationWithSubstitutedVariables(
     folder: vscode.WorkspaceFolder | undefined,
     given: vscode.DebugConfiguration,
   ): vscode.DebugConfiguration {
-    return folder && given['cwd'] === undefined ? { ...given, cwd: folder.uri.fsPath } : given;
+    return {
+      ...given,
+      ...(folder && given['cwd'] === undefined ? { cwd: folder.uri.fsPath } : {}),
+      ...(given['store'] === undefined ? { store: this.storePath } : {}),
+    };
   }
 
   private async chooseProgram(): Promise<Program | undefined> {

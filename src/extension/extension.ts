@@ -9,20 +9,23 @@ import { ConfigurationProvider } from './configuration';
 import { GuestConsoles } from './guestConsole';
 import { DEBUG_TYPE, Sessions } from './sessions';
 import { TimeStatus } from './statusBar';
+import { WorkspaceStore } from './workspaceStore';
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Chronovisor', { log: true });
   const sessions = new Sessions(log);
   const consoles = new GuestConsoles(sessions, log);
-  const provider = new ConfigurationProvider();
+  const store = new WorkspaceStore(context, log);
+  const provider = new ConfigurationProvider(store.path);
   const { Initial, Dynamic } = vscode.DebugConfigurationProviderTriggerKind;
   context.subscriptions.push(
     log,
     sessions,
     consoles,
-    new CheckpointView(sessions),
+    store,
+    new CheckpointView(sessions, store),
     new TimeStatus(sessions),
-    registerCommands(sessions, consoles),
+    registerCommands(sessions, consoles, store),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, Initial),
     // Not the provider itself: VS Code would have it complete every configuration twice.
     vscode.debug.registerDebugConfigurationProvider(

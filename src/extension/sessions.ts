@@ -8,11 +8,13 @@ import {
   EVENT,
   parseCheckpointTree,
   parseConsoleOutput,
+  parseSavedCheckpoints,
   parseTime,
   REQUEST,
   type CheckpointTree,
   type ConsoleOutput,
   type RequestName,
+  type SavedCheckpoints,
   type TimeEvent,
 } from '../protocol';
 
@@ -23,6 +25,9 @@ export interface GuestSession {
   readonly debug: vscode.DebugSession;
   tree?: CheckpointTree;
   time?: TimeEvent;
+  /** Asked for once the guest is there; then the adapter tells what changes. */
+  saved?: SavedCheckpoints;
+  isAskedForSaved: boolean;
 }
 
 export class Sessions implements vscode.Disposable {
@@ -87,7 +92,7 @@ export class Sessions implements vscode.Disposable {
     if (debug.type !== DEBUG_TYPE) return undefined;
     const known = this.open.get(debug.id);
     if (known) return known;
-    const session: GuestSession = { debug };
+    const session: GuestSession = { debug, isAskedForSaved: false };
     this.open.set(debug.id, session);
     this.showContext();
     this.began.fire(session);
@@ -109,7 +114,9 @@ export class Sessions implements vscode.Disposable {
     const session = this.begin(event.session);
     if (!session) return;
     try {
+      this.askForSaved(session);
       if (event.event === EVENT.checkpointsChanged) session.tree = parseCheckpointTree(event.body);
+      else if (event.event === EVENT.savedChanged) session.saved = parseSavedCheckpoints(event.body);
       else if (event.event === EVENT.time) session.time = parseTime(event.body);
       else if (event.event === EVENT.consoleOutput) {
         this.output.fire({ session, output: parseConsoleOutput(event.body) });
@@ -131,6 +138,18 @@ export class Sessions implements vscode.Disposable {
         this.changed.fire();
       },
       (error: unknown) => this.log.warn(`checkpoints: ${messageOf(error)}`),
+    );
+  }
+
+  private askForSaved(session: GuestSession): void {
+    if (session.isAskedForSaved) return;
+    session.isAskedForSaved = true;
+    this.requestOf(session, REQUEST.savedCheckpoints, {}, parseSavedCheckpoints).then(
+      (saved) => {
+        session.saved ??= saved;
+        this.changed.fire();
+      },
+      (error: unknown) => this.log.warn(`saved checkpoints: ${messageOf(error)}`),
     );
   }
 
