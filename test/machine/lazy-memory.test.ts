@@ -14,6 +14,7 @@ import { busyGuest } from '../support/busy-guest';
 
 const PAGE = 4096;
 const LEAF = 1024 * PAGE;
+const DATA = RAM + 2 * LEAF;
 
 const ZERO_PAGE = Buffer.alloc(PAGE);
 
@@ -106,6 +107,25 @@ describe('absent pages', () => {
     assert.equal(machine.stateHash(), hash);
   });
 
+  it("a guest's store brings neighbours, too, and they stay", () => {
+    const bench = new Bench(`
+        li s0, ${DATA}
+        li s1, 4096
+        sd s0, (s0)
+        add s0, s0, s1
+        ld a0, (s0)
+        add s0, s0, s1
+        sd a0, (s0)
+        j poweroff`);
+    const { machine } = bench;
+    machine.memory.write(DATA + PAGE, Uint8Array.of(5));
+    const source = CopiedRam.of(machine);
+    resumeLazily(machine, machine.freeze(), source);
+    bench.poweroff();
+    assert.equal(bench.x('a0'), 5n);
+    assert.equal(source.fills, 2, 'the code, and the data');
+  });
+
   it('an error of the store comes out as it is, and the guest is as before', () => {
     const bench = new Bench(`
         li t0, 0x80400000
@@ -134,8 +154,6 @@ describe('absent pages', () => {
 });
 
 // --- who touches a page first
-
-const DATA = RAM + 2 * LEAF;
 
 describe('the first touch of an absent page', () => {
   const touches: Readonly<Record<string, string>> = {

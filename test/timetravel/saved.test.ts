@@ -238,6 +238,28 @@ describe('adopting a saved checkpoint', () => {
     assert.deepEqual({ ...other.where }, before);
   });
 
+  it('that is earlier than the one with which the recording began', async () => {
+    const archive = await MemoryArchive.make();
+    const guest = new Travel(walker());
+    const ids: string[] = [];
+    for (const at of [50_000, 90_000]) {
+      await guest.seek(at);
+      ids.push((await guest.time.saveCheckpoint(guest.time.takeCheckpoint().id, archive, OPTIONS).done).id);
+    }
+    const other = await resumed(archive, ids[1] ?? '');
+    const { id } = other.time.adoptCheckpoint({ loaded: await archive.load(ids[0] ?? '') });
+    await other.time.restoreCheckpoint(id);
+    assert.equal(other.time.currentCheckpoint, id);
+    await other.seek(60_000);
+    await other.seek(55_000);
+    await guest.seek(55_000);
+    assert.deepEqual(other.where.hash, guest.where.hash);
+    assert.deepEqual(await other.time.reverseResume(), { kind: 'beginning' });
+    assert.equal(other.time.now, 50_000);
+    await other.time.restart();
+    assert.equal(other.time.now, 90_000);
+  });
+
   const others: Readonly<Record<string, BareGuest>> = {
     'memory was 32 MiB, and is 64 MiB here': walker(1, 64 << 20),
     'harts was 1, and is 2 here': walker(2),
@@ -297,6 +319,27 @@ describe('saving', () => {
     assert(machineOf(time).memory.framesInUse < during, 'frames were given back');
     const other = await resumed(archive, summary.id);
     assert.deepEqual(other.where, expected);
+  });
+
+  it('reads what was absent when it began, though the guest has it all by now', async () => {
+    const archive = await MemoryArchive.make();
+    const guest = new Travel(walker());
+    await guest.seek(100_000);
+    const first = await guest.time.saveCheckpoint(guest.time.takeCheckpoint().id, archive, OPTIONS).done;
+    const other = await resumed(archive, first.id);
+    const { id } = other.time.takeCheckpoint();
+    const extra = other.time.takeCheckpoint();
+    other.time.forgetSaved(archive.path, first.id);
+    archive.hold();
+    const job = other.time.saveCheckpoint(id, archive, OPTIONS);
+    const { hash } = other.where;
+    other.time.deleteCheckpoint(extra.id);
+    assert.equal(archive.open.size, 1);
+    archive.letGo();
+    const again = await resumed(archive, (await job.done).id);
+    assert.equal(again.where.hash, hash);
+    other.time.deleteCheckpoint(other.time.takeCheckpoint().id);
+    assert.equal(archive.open.size, 1, 'all pages have come: closed');
   });
 
   it('that is cancelled leaves nothing behind, and can be done again', async () => {
