@@ -2,13 +2,13 @@
  * Moves what a checkpoint's disks hold into their base images. Killed at any moment, the layers still hide whatever is in the
  * images, and committing again ends it: what was going on is noted before, and what the image is now afterwards.
  */
-import { userError, type UserError } from '../base/errors';
+import { defined, userError, type UserError } from '../base/errors';
 import { WritableRaw } from '../disk/images';
 import type { CommitTarget } from '../disk/layer-files';
 import { openImage, type OpenedImage } from '../disk/open-image';
 import { makePointer } from '../disk/pointer';
 import { Qcow2Layer } from '../disk/qcow2/qcow2-layer';
-import type { OpenFile, WritableFile } from '../disk/types';
+import type { BaseImage, OpenFile, WritableFile } from '../disk/types';
 import type { SavedDisk } from './archive';
 import type { DiskHost } from './disk-archive';
 import type { DiskLayers } from './disk-layers';
@@ -55,18 +55,37 @@ async function checkUnused(
   }
 }
 
-async function commitOne({ pointer, blocks }: SavedDisk, context: CommitContext): Promise<void> {
-  const { layers, host } = context;
+async function commitOne(disk: SavedDisk, context: CommitContext): Promise<void> {
+  const { pointer, blocks } = disk;
   if (pointer.layer === undefined && blocks.length === 0) return;
-  const format = pointer.format === 'qcow2' ? 'qcow2' : 'raw';
-  const opened = await openImage(pointer.path, format, context.openFile);
+  const opened = await openImage(pointer.path, formatOf(pointer), context.openFile);
+  try {
+    await commitInto(opened, disk, context);
+  } finally {
+    await opened.close();
+  }
+}
+
+const formatOf = ({ format }: DiskPointer): 'raw' | 'qcow2' => (format === 'qcow2' ? 'qcow2' : 'raw');
+
+async function commitInto(
+  opened: OpenedImage,
+  { pointer, blocks }: SavedDisk,
+  context: CommitContext,
+): Promise<void> {
+  const { layers, host } = context;
+  const format = formatOf(pointer);
   const chain = await context.check(pointer, opened);
-  const [own] = chain;
-  if (own === undefined) return;
+  const own = defined(chain[0], 'an image has a file');
   const { now } = await layers.record(pointer);
   const file = await host.openWritable(own.path);
+  const under: OpenedImage[] = [];
   try {
-    const target = await commitTarget(file, own.path, format, context.openFile);
+    const target = await commitTarget(file, own.path, format, async (name, known) => {
+      const image = await openImage(name, known, (next, from) => context.openFile(next, from ?? own.path));
+      under.push(image);
+      return image.image;
+    });
     await layers.setRecord(pointer, { committing: true, ...(now === undefined ? {} : { now }) });
     if (pointer.layer !== undefined) await (await layers.files(pointer)).commit(pointer.layer, target);
     else await writeBlocks(target, blocks, opened.image.sizeBytes);
@@ -74,6 +93,7 @@ async function commitOne({ pointer, blocks }: SavedDisk, context: CommitContext)
     if (target instanceof Qcow2Layer) await target.close();
   } finally {
     await file.close().catch(() => undefined);
+    for (const image of under) await image.close();
   }
   const written = await makePointer(own.path, format, host.files);
   await layers.setRecord(pointer, { now: toStored([written, ...chain.slice(1)]) });
@@ -83,13 +103,12 @@ async function commitTarget(
   file: WritableFile,
   path: string,
   format: 'raw' | 'qcow2',
-  openFile: OpenFile,
+  openUnder: (name: string, format: 'raw' | 'qcow2' | undefined) => Promise<BaseImage>,
 ): Promise<CommitTarget> {
   if (format === 'raw') return new WritableRaw(file);
-  return Qcow2Layer.open(file, path, async (name, backingFormat) => {
-    const known = backingFormat === 'raw' || backingFormat === 'qcow2' ? backingFormat : undefined;
-    return (await openImage(name, known, (next, from) => openFile(next, from ?? path))).image;
-  });
+  return Qcow2Layer.open(file, path, (name, backingFormat) =>
+    openUnder(name, backingFormat === 'raw' || backingFormat === 'qcow2' ? backingFormat : undefined),
+  );
 }
 
 async function writeBlocks(

@@ -5,7 +5,7 @@
  * A folder is opened when it is first needed; layers that no checkpoint of the archive names are removed then. It may be
  * opened before the base image is there, or without it: only reads of what no layer holds need it.
  */
-import { defined, invariant, userError } from '../base/errors';
+import { defined, userError } from '../base/errors';
 import { BLOCK_BYTES } from '../disk/block';
 import { hashBlock } from '../disk/block-hash';
 import type { CowContents, StoredBlocks } from '../disk/cow-disk';
@@ -22,28 +22,36 @@ import type { DiskPointer as StoredPointer } from './store/manifest';
 /** Makes the folder of this name, if it is not there. */
 export type OpenLayerFolder = (name: string) => Promise<DiskFolder>;
 
-/** The image under all layers of a folder: a guest's, or one that is opened when something reads it. */
+/** The image under all layers of a folder: opened when something reads it, apart from the guests that run on it. */
 class Underneath implements LayerBase, BaseImage {
   name = '';
   format: ImageFormat = 'raw';
   sizeBytes = 0;
   readonly image: BaseImage = this;
-  private opened: BaseImage | undefined;
+  private opened: Promise<OpenedImage> | undefined;
 
-  constructor(private readonly openLater: () => Promise<BaseImage>) {}
+  constructor(
+    private path: string,
+    private readonly openFile: OpenFile,
+  ) {}
 
+  /** A guest has this image: it is known where it is now. */
   use({ image, files }: OpenedImage): void {
-    this.opened = image;
-    this.sizeBytes = image.sizeBytes;
-    const [own] = files;
-    invariant(own, 'an image has a file');
-    this.name = own.path;
-    this.format = own.format;
+    const { path, format } = defined(files[0], 'an image has a file');
+    Object.assign(this, { path, name: path, format, sizeBytes: image.sizeBytes });
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    this.opened ??= await this.openLater();
-    return this.opened.read(offset, length);
+    const opened = (this.opened ??= openImage(this.path, this.format, this.openFile));
+    // What is not there may be later.
+    opened.catch(() => (this.opened = undefined));
+    return (await opened).image.read(offset, length);
+  }
+
+  async close(): Promise<void> {
+    const opened = await this.opened?.catch(() => undefined);
+    this.opened = undefined;
+    await opened?.close();
   }
 }
 
@@ -73,7 +81,11 @@ export class DiskLayers {
     if (!this.users.delete(archive) || this.users.size > 0) return;
     const folders = [...this.folders.values()];
     this.folders.clear();
-    for (const folder of folders) await (await folder.catch(() => undefined))?.files.close();
+    for (const folder of folders) {
+      const opened = await folder.catch(() => undefined);
+      await opened?.files.close();
+      await opened?.under.close();
+    }
   }
 
   get isUsed(): boolean {
@@ -182,10 +194,8 @@ export class DiskLayers {
     const kept = inUse?.flatMap((one) =>
       folderName(one) === name && one.layer !== undefined ? [one.layer] : [],
     );
-    const under = new Underneath(async () => {
-      const format = pointer.format === 'qcow2' ? 'qcow2' : 'raw';
-      return (await openImage(pointer.path, format, this.openFile)).image;
-    });
+    const under = new Underneath(pointer.path, this.openFile);
+    under.format = pointer.format === 'qcow2' ? 'qcow2' : 'raw';
     const before = await LayerFiles.baseOf(folder);
     if (before !== undefined) Object.assign(under, before);
     if (image !== undefined) under.use(image);

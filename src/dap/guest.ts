@@ -211,7 +211,11 @@ async function openDisk(
     disk.format,
     archive === undefined ? files.openDisk : (name, from) => archive.openFile(name, from),
   );
-  const resumed = await resume?.(opened);
+  const onDispose = (): void => void opened.close().catch(() => undefined);
+  const resumed = await resume?.(opened).catch((error: unknown) => {
+    onDispose();
+    throw error;
+  });
   const port = new CowDisk(opened.image, {
     readOnly: disk.readOnly,
     ...(resumed === undefined ? {} : { stored: resumed.stored }),
@@ -222,5 +226,5 @@ async function openDisk(
     if (!told.has(message)) onDiskError?.(path, message);
     told.add(message);
   };
-  return { port, onError, ...(disk.slot === undefined ? {} : { slot: disk.slot }) };
+  return { port, onError, onDispose, ...(disk.slot === undefined ? {} : { slot: disk.slot }) };
 }

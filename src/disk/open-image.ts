@@ -3,7 +3,7 @@ import { userError } from '../base/errors';
 import { RawImage } from './images';
 import { isQcow2 } from './qcow2/header';
 import { Qcow2Image } from './qcow2/image';
-import type { BaseImage, OpenFile } from './types';
+import type { BaseImage, ByteFile, OpenFile } from './types';
 
 export type ImageFormat = 'raw' | 'qcow2';
 
@@ -17,6 +17,15 @@ export interface OpenedImage {
   readonly image: BaseImage;
   /** The image's own, then those that it stands on. */
   readonly files: readonly ImageFile[];
+  /** Closes the files; reads that are under way end before. */
+  close(): Promise<void>;
+}
+
+/** What has been opened on the way down. */
+interface Opening {
+  readonly steps: Set<string>;
+  readonly files: ImageFile[];
+  readonly handles: ByteFile[];
 }
 
 /** Images that may stand on each other. */
@@ -31,9 +40,17 @@ export async function openImage(
   format: ImageFormat | undefined,
   openFile: OpenFile,
 ): Promise<OpenedImage> {
-  const files: ImageFile[] = [];
-  const image = await open(name, format, openFile, undefined, { steps: new Set(), files });
-  return { image, files };
+  const opening: Opening = { steps: new Set(), files: [], handles: [] };
+  const { files, handles } = opening;
+  const close = async (): Promise<void> => {
+    for (const handle of handles.splice(0)) await handle.close?.();
+  };
+  try {
+    return { image: await open(name, format, openFile, undefined, opening), files, close };
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
+  }
 }
 
 async function open(
@@ -41,7 +58,7 @@ async function open(
   format: string | undefined,
   openFile: OpenFile,
   from: string | undefined,
-  opened: { readonly steps: Set<string>; readonly files: ImageFile[] },
+  opened: Opening,
 ): Promise<BaseImage> {
   const step = JSON.stringify([from, name]);
   if (opened.steps.has(step) || opened.steps.size >= MAX_CHAIN) {
@@ -55,6 +72,7 @@ async function open(
     );
   }
   const file = await openFile(name, from);
+  opened.handles.push(file);
   const path = file.path ?? name;
   switch (format ?? ((await looksLikeQcow2(file)) ? 'qcow2' : 'raw')) {
     case 'raw':

@@ -10,6 +10,8 @@ export interface ByteFile {
   readonly path?: string;
   /** The bytes at `offset`; fewer than `length` only where the file ends. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Where the host keeps anything open for it. */
+  close?(): Promise<void>;
 }
 
 /**

@@ -49,6 +49,7 @@ export const guestFiles: GuestFiles = {
         const { bytesRead } = await file.read(buffer, 0, length, offset);
         return buffer.subarray(0, bytesRead);
       },
+      close: () => file.close(),
     };
   },
   resolve: (path, cwd) => {

@@ -17,6 +17,8 @@ export interface DiskConfig {
   readonly serial?: string;
   /** The host could not do what the guest asked of the disk; the guest sees an I/O error. */
   readonly onError?: (message: string) => void;
+  /** The guest is gone: called once, by whoever disposes of it. */
+  readonly onDispose?: () => void;
 }
 
 /** How the harts start; made by boot.ts from what the user gave. */

@@ -446,5 +446,6 @@ export class TimeMachine implements Debuggee {
     this.treeEmitter.dispose();
     this.timeEmitter.dispose();
     this.sources.closeAll();
+    for (const disk of this.config.disks ?? []) disk.onDispose?.();
   }
 }

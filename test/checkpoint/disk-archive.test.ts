@@ -7,10 +7,8 @@ import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSyn
 import { join } from 'node:path';
 import { UserError } from '../../src/base/errors';
 import { CowContents } from '../../src/disk/cow-disk';
-import { openImage } from '../../src/disk/open-image';
 import { openArchive } from '../../src/host/archive';
 import { openDiskArchive } from '../../src/host/disk/disk-archive';
-import { guestFiles } from '../../src/host/files';
 import { requireTool } from '../support/tools';
 import {
   BLOCK,
@@ -122,7 +120,7 @@ describe('disks of saved checkpoints', function () {
 
   it('leaves nothing of a save that is cancelled or fails, nor of one that a crash ended', async () => {
     let archive = await open('store');
-    const { disk } = await fresh(archive);
+    const { disk, opened } = await fresh(archive);
     await write(disk, 0, 1, 500);
     const cancelled = beginSave(archive, disk);
     cancelled.cancel();
@@ -139,7 +137,7 @@ describe('disks of saved checkpoints', function () {
     });
     Object.defineProperty(failing, 'save', { value });
     const full = await openDiskArchive(failing);
-    full.attach(disk, await openImage(base, undefined, guestFiles.openDisk));
+    full.attach(disk, opened);
     await rejects(beginSave(full, disk).done, 'STORE_FULL');
     await full.close();
     await close(archive);

@@ -38,6 +38,13 @@ export const shown = async (disk: CowDisk): Promise<Buffer> =>
 
 const here = { folder: '', base: '' };
 const archives = new Set<DiskArchive>();
+const images: OpenedImage[] = [];
+
+async function opened(path: string, open: typeof guestFiles.openDisk): Promise<OpenedImage> {
+  const image = await openImage(path, undefined, open);
+  images.push(image);
+  return image;
+}
 
 /** For beforeEach: an empty folder with a base image. */
 export function beginDisks(): { readonly folder: string; readonly base: string } {
@@ -51,6 +58,7 @@ export function beginDisks(): { readonly folder: string; readonly base: string }
 export async function endDisks(): Promise<void> {
   for (const archive of archives) await archive.close();
   archives.clear();
+  for (const image of images.splice(0)) await image.close();
   rmSync(here.folder, { recursive: true });
 }
 
@@ -72,22 +80,22 @@ export async function close(archive: DiskArchive): Promise<void> {
 }
 
 export async function fresh(archive: DiskArchive, path = here.base): Promise<Guest> {
-  const opened = await openImage(path, undefined, guestFiles.openDisk);
-  const disk = new CowDisk(opened.image);
-  archive.attach(disk, opened);
-  return { opened, disk };
+  const base = await opened(path, guestFiles.openDisk);
+  const disk = new CowDisk(base.image);
+  archive.attach(disk, base);
+  return { opened: base, disk };
 }
 
 export async function resumed(archive: DiskArchive, id: string, path = here.base): Promise<Guest> {
-  const opened = await openImage(path, undefined, (name, from) => archive.openFile(name, from));
+  const base = await opened(path, (name, from) => archive.openFile(name, from));
   const loaded = await archive.load(id);
   const [saved] = loaded.disks;
   assert.ok(saved);
-  const { stored, chain } = await archive.resume(saved, opened);
+  const { stored, chain } = await archive.resume(saved, base);
   loaded.close();
-  const disk = new CowDisk(opened.image, { stored });
-  archive.attach(disk, opened, chain);
-  return { opened, disk };
+  const disk = new CowDisk(base.image, { stored });
+  archive.attach(disk, base, chain);
+  return { opened: base, disk };
 }
 
 export function beginSave(archive: DiskArchive, disk: CowDisk, name = ''): SaveJob {
