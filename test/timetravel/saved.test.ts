@@ -143,6 +143,28 @@ describe('a saved checkpoint (S3, S6, S22)', () => {
     assert.throws(() => other.time.deleteCheckpoint(root.id), { code: 'CHECKPOINT_ROOT' });
   });
 
+  it('has what the console had shown at its instant, and that is not shown again', async () => {
+    const archive = await MemoryArchive.make();
+    const guest = new Travel(walker());
+    await guest.seek(50_000);
+    const { id: early } = guest.time.takeCheckpoint();
+    const shown = guest.console();
+    await guest.seek(90_000);
+    assert(guest.console().length > shown.length);
+    // Saved later than it was taken.
+    const { id, consoleTail } = await guest.time.saveCheckpoint(early, archive, OPTIONS).done;
+    assert.equal(consoleTail, shown);
+    const other = await resumed(archive, id);
+    assert.equal(other.console(), shown);
+    let fresh = '';
+    other.time.onConsole(({ data, reset }) => {
+      assert(!reset);
+      fresh += String.fromCharCode(...data);
+    });
+    await other.seek(90_000);
+    assert.equal(shown + fresh, guest.console());
+  });
+
   it('two harts: stepping back over the beginning', async () => {
     const archive = await MemoryArchive.make();
     const guest = new Travel(walker(2));
@@ -340,6 +362,10 @@ describe('saving', () => {
     assert.equal(again.where.hash, hash);
     other.time.deleteCheckpoint(other.time.takeCheckpoint().id);
     assert.equal(archive.open.size, 1, 'all pages have come: closed');
+    // The sources that are left keep their numbers.
+    const { id: adopted } = other.time.adoptCheckpoint({ loaded: await archive.load(first.id) });
+    const { id: third } = await other.time.saveCheckpoint(adopted, archive, OPTIONS).done;
+    assert.equal((await resumed(archive, third)).where.hash, hash);
   });
 
   it('that is cancelled leaves nothing behind, and can be done again', async () => {
