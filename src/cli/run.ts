@@ -90,6 +90,9 @@ export async function run(options: RunOptions): Promise<number> {
   const showing = debuggee.onConsole(({ data }) => {
     process.stdout.write(data);
   });
+  launched.guest.diskErrors((message) => {
+    process.stderr.write(`chronovisor: ${message}\n`);
+  });
   const stopKeyboard = keyboard ? readKeyboard(debuggee, cancel) : undefined;
   const onSignal = (): void => {
     cancel.cancelled = true;

@@ -4,7 +4,7 @@
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { messageOf, unreachable, userError } from '../base/errors';
-import { DisposableStore, Emitter } from '../base/events';
+import { DisposableStore, Emitter, type Event } from '../base/events';
 import type { LaunchConfiguration } from '../protocol';
 import type { Debuggee, HartView, MoveOptions, Stop } from '../timetravel/api';
 import type { Call, Needs } from './dispatcher';
@@ -22,6 +22,8 @@ export interface Guest {
   /** Where its checkpoints are kept for good; else `notice` may say why nowhere. */
   readonly keeping?: Keeping;
   readonly notice?: string;
+  /** Says that the host could not read a disk. */
+  readonly diskErrors?: Event<string>;
   /** The saved checkpoint that it began with. */
   readonly resumedFrom?: string;
   /** When it has been disposed of, and nothing is being saved any more. */

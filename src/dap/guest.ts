@@ -3,6 +3,7 @@
  * symbols. Used by the debug adapter and by the command line alike, so that both run the same machine.
  */
 import { invariant, userError } from '../base/errors';
+import { Emitter, type Event } from '../base/events';
 import type { LoadedCheckpoint } from '../checkpoint/archive';
 import { archiveOf, disksDiffer, type DiskArchive } from '../checkpoint/disk-archive';
 import { CowDisk } from '../disk/cow-disk';
@@ -50,6 +51,8 @@ export interface Guest {
   readonly programPath: string;
   /** Physical address of the first instruction behind the reset ROM. */
   readonly entry: bigint;
+  /** Says that the host could not read a disk, which the guest sees as an I/O error. Each reason is told once. */
+  readonly diskErrors: Event<string>;
 }
 
 interface LoadedProgram {
@@ -62,8 +65,6 @@ export interface GuestOptions extends Omit<TimeMachineOptions, 'idle'> {
   readonly archive?: DiskArchive;
   /** A guest from power-on, with disks as this checkpoint or disk-only snapshot of the archive has them. */
   readonly disksFrom?: LoadedCheckpoint;
-  /** The host could not read or write a disk; the guest sees an I/O error. Each message is told once. */
-  readonly onDiskError?: (path: string, message: string) => void;
 }
 
 /**
@@ -93,12 +94,13 @@ export async function openGuest(
     ...(initrd ? { initrd } : {}),
     ...(settings.kernelArgs === '' ? {} : { kernelArgs: settings.kernelArgs }),
   });
+  const diskErrors = new Emitter<string>();
   const config: MachineConfig = {
     ramBytes: settings.memoryBytes,
     harts: settings.harts,
     boot,
     legacyVirtio: settings.virtio === 'legacy',
-    disks: await openDisks(settings.disks, files, resolve, options),
+    disks: await openDisks(settings.disks, files, resolve, options, diskErrors),
   };
   const symbols = new SymbolTable();
   for (const elf of [program.elf, firmwareElf]) if (elf) symbols.add(SymbolFile.of(elf));
@@ -107,6 +109,7 @@ export async function openGuest(
     symbols,
     programPath,
     entry: BigInt(boot.entry),
+    diskErrors: diskErrors.event,
   };
 }
 
@@ -183,6 +186,7 @@ async function openDisks(
   files: GuestFiles,
   resolve: (path: string) => string,
   options: GuestOptions,
+  errors: Emitter<string>,
 ): Promise<DiskConfig[]> {
   const loaded = options.from?.loaded ?? options.disksFrom;
   const count = loaded?.disks.length ?? disks.length;
@@ -193,24 +197,27 @@ async function openDisks(
     disks.map((disk, at) => {
       const saved = loaded?.disks[at];
       const resume = saved && source && ((opened: OpenedImage) => source.resume(saved, opened));
-      return openDisk(disk, files, resolve, options, resume);
+      const path = resolve(disk.file);
+      const openFile: OpenFile = (name, from) =>
+        options.archive === undefined ? files.openDisk(name, from) : options.archive.openFile(name, from);
+      return openDisk(disk, path, openFile, { ...options, resume, errors });
     }),
   );
 }
 
+interface DiskOptions {
+  readonly archive?: DiskArchive;
+  readonly resume: ((opened: OpenedImage) => ReturnType<DiskArchive['resume']>) | undefined;
+  readonly errors: Emitter<string>;
+}
+
 async function openDisk(
   disk: DiskConfiguration,
-  files: GuestFiles,
-  resolve: (path: string) => string,
-  { archive, onDiskError }: GuestOptions,
-  resume: ((opened: OpenedImage) => ReturnType<DiskArchive['resume']>) | undefined,
+  path: string,
+  openFile: OpenFile,
+  { archive, resume, errors }: DiskOptions,
 ): Promise<DiskConfig> {
-  const path = resolve(disk.file);
-  const opened = await openImage(
-    path,
-    disk.format,
-    archive === undefined ? files.openDisk : (name, from) => archive.openFile(name, from),
-  );
+  const opened = await openImage(path, disk.format, openFile);
   const onDispose = (): void => void opened.close().catch(() => undefined);
   const resumed = await resume?.(opened).catch((error: unknown) => {
     onDispose();
@@ -223,7 +230,7 @@ async function openDisk(
   archive?.attach(port, opened, resumed?.chain);
   const told = new Set<string>();
   const onError = (message: string): void => {
-    if (!told.has(message)) onDiskError?.(path, message);
+    if (!told.has(message)) errors.fire(`The disk image ${path} gives the guest an I/O error: ${message}`);
     told.add(message);
   };
   return { port, onError, onDispose, ...(disk.slot === undefined ? {} : { slot: disk.slot }) };

@@ -1,5 +1,6 @@
 /** What the adapter needs from outside; the host, the extension or a test supplies it. */
 import type { CheckpointArchive, LoadedCheckpoint } from '../checkpoint/archive';
+import type { Event } from '../base/events';
 import type { DiskContents } from '../machine/device';
 import type { GivenSettings, LaunchConfiguration, SavedGuest } from '../protocol';
 import type { Debuggee, HostClock } from '../timetravel/api';
@@ -34,6 +35,8 @@ export interface OpenedGuest {
   readonly entry?: bigint;
   /** Absent where nothing can be saved. */
   readonly keeping?: Keeping;
+  /** Says that the host could not read a disk. */
+  readonly diskErrors?: Event<string>;
   /** What else the user should know. */
   readonly notice?: string;
   /** It begins at this saved checkpoint and not at power-on. */

@@ -56,14 +56,7 @@ export async function startChurn(guest: GuestRun): Promise<void> {
   await guest.until('/ # ');
 }
 
-export interface Recovered {
-  /** What the guest says of its disk. */
-  readonly shown: string;
-  /** Of the disk, from the checkpoint's instant to the end. */
-  readonly image: string;
-}
-
-export async function writeImage(port: DiskPort, path: string): Promise<void> {
+async function writeImage(port: DiskPort, path: string): Promise<void> {
   const operation = port.begin({ op: 'read', offset: 0, length: port.sizeBytes });
   await operation.whenReady();
   const result = operation.complete();
