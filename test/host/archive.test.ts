@@ -4,7 +4,7 @@ import { serialize } from 'node:v8';
 import { stateToSections } from '../../src/checkpoint/store/machine-state';
 import { busyGuest } from '../support/busy-guest';
 import { Bench } from '../support/bare-guest';
-import { inCi, skipBecause } from '../support/tools';
+import { skipBecause } from '../support/tools';
 import {
   Archives,
   assertHolds,
@@ -30,11 +30,7 @@ describe('archive', function () {
     describe(`in ${kind.name}`, () => {
       let place: Place | undefined;
       beforeEach(async function () {
-        if (kind.missing !== undefined) {
-          // The preallocated file is written in the same way.
-          if (inCi()) this.skip();
-          skipBecause(this, kind.missing);
-        }
+        if (kind.missing !== undefined) skipBecause(this, kind.missing);
         place = await kind.make(archives.folder);
       });
       afterEach(async () => {
