@@ -20,6 +20,7 @@
  */
 import { invariant, UserError, userError } from '../base/errors';
 import { Block, ZERO_BLOCK } from '../disk/block';
+import { hashBlock } from '../disk/block-hash';
 import { CowContents, CowDisk, type StoredBlocks } from '../disk/cow-disk';
 import type { FillOptions } from '../disk/fill-layer';
 import type { OpenedImage } from '../disk/open-image';
@@ -263,6 +264,13 @@ export class DiskArchive implements CheckpointArchive {
       }
     }
     return { ...found, problems };
+  }
+
+  /** Hashes of the blocks that a checkpoint's disk has over its base image, by number. */
+  async blockHashes({ pointer, blocks }: SavedDisk): Promise<ReadonlyMap<number, bigint>> {
+    if (pointer.layer === undefined) return new Map(blocks.map(([at, bytes]) => [at, hashBlock(at, bytes)]));
+    if (this.layers === undefined) throw layersElsewhere();
+    return this.layers.hashes(pointer);
   }
 
   /** The file needs nothing but the base images: what is in layers goes into it. */

@@ -131,12 +131,16 @@ export class DiskLayers {
     }
   }
 
+  /** Hashes of all blocks over the base image, by number. */
+  async hashes(pointer: StoredPointer): Promise<Map<number, bigint>> {
+    const { files } = await this.opened(pointer);
+    const { blocks } = await files.load(layerOf(pointer));
+    return new Map([...blocks].map(([at, block]) => [at, block.hash(at)]));
+  }
+
   /** One line for each thing that is wrong with a layer. */
   async problems(pointer: StoredPointer): Promise<string[]> {
-    const { files } = await this.opened(pointer);
-    const known = new Map(
-      [...(await files.load(layerOf(pointer))).blocks].map(([at, block]) => [at, block.hash(at)]),
-    );
+    const known = await this.hashes(pointer);
     const problems: string[] = [];
     for (const [index, bytes] of await this.blocks(pointer)) {
       const whole = bytes.length === BLOCK_BYTES ? bytes : bytes.slice();

@@ -1,6 +1,7 @@
 /** `chronovisor checkpoint diff`: what two checkpoints of one store do not have in common. */
 import { formatInstret, plainLines } from '../base/text';
 import { stateFromSections } from '../checkpoint/store/machine-state';
+import type { DiskArchive } from '../checkpoint/disk-archive';
 import type { CheckpointStore } from '../checkpoint/store/store';
 import type { CheckpointSummary, StoredCheckpoint, StoredPages } from '../checkpoint/store/stored';
 import { RAM_BASE } from '../machine/layout';
@@ -35,7 +36,7 @@ export async function diffCheckpoints(
   store: CheckpointStore,
   a: CheckpointSummary,
   b: CheckpointSummary,
-  look: Look & { readonly lists: boolean },
+  look: Look & { readonly lists: boolean; readonly archive: DiskArchive },
 ): Promise<number> {
   const [one, other] = [await store.read(a.id), await store.read(b.id)];
   try {
@@ -43,7 +44,7 @@ export async function diffCheckpoints(
       registers: await registersOf(one, other),
       devices: devicesOf(one, other),
       pages: await rangesOf(one.ram, other.ram),
-      disks: await disksOf(one, other),
+      disks: await disksOf(look.archive, a, b),
     };
     if (look.json) look.output.write(`${JSON.stringify(jsonOf(a, b, differences, look.lists))}\n`);
     else writeText(look.output, a, b, differences, look.lists);
@@ -79,8 +80,15 @@ function devicesOf(one: StoredCheckpoint, other: StoredCheckpoint): string[] {
 }
 
 async function rangesOf(one: StoredPages, other: StoredPages): Promise<Range[]> {
+  const numbers: number[] = [];
+  for await (const number of one.differences(other)) numbers.push(number);
+  return joined(numbers);
+}
+
+/** Neighbours as ranges, of rising numbers. */
+function joined(numbers: readonly number[]): Range[] {
   const ranges: Range[] = [];
-  for await (const number of one.differences(other)) {
+  for (const number of numbers) {
     const last = ranges.at(-1);
     if (last && last.first + last.count === number) last.count++;
     else ranges.push({ first: number, count: 1 });
@@ -88,16 +96,35 @@ async function rangesOf(one: StoredPages, other: StoredPages): Promise<Range[]> 
   return ranges;
 }
 
+/** What lies over the base images: in the store, or in layers beside it. */
 async function disksOf(
-  one: StoredCheckpoint,
-  other: StoredCheckpoint,
-): Promise<Differences['disks'][number][]> {
-  const disks: Differences['disks'][number][] = [];
-  for (const [index, { pointer, blocks }] of one.disks.entries()) {
-    const others = other.disks[index];
-    if (others) disks.push({ path: pointer.path, blocks: await rangesOf(blocks, others.blocks) });
+  archive: DiskArchive,
+  a: CheckpointSummary,
+  b: CheckpointSummary,
+): Promise<Differences['disks']> {
+  const [hashesOfA, hashesOfB] = [await hashesOf(archive, a.id), await hashesOf(archive, b.id)];
+  return hashesOfA.slice(0, hashesOfB.length).map(({ path, hashes: before }, index) => {
+    const after = hashesOfB[index]?.hashes ?? before;
+    const numbers = [...new Set([...before.keys(), ...after.keys()])].sort((x, y) => x - y);
+    return { path, blocks: joined(numbers.filter((number) => before.get(number) !== after.get(number))) };
+  });
+}
+
+async function hashesOf(
+  archive: DiskArchive,
+  id: string,
+): Promise<{ readonly path: string; readonly hashes: ReadonlyMap<number, bigint> }[]> {
+  const loaded = await archive.load(id);
+  try {
+    return await Promise.all(
+      loaded.disks.map(async (disk) => ({
+        path: disk.pointer.path,
+        hashes: await archive.blockHashes(disk),
+      })),
+    );
+  } finally {
+    loaded.close();
   }
-  return disks;
 }
 
 const countOf = (ranges: readonly Range[]): number => ranges.reduce((sum, { count }) => sum + count, 0);

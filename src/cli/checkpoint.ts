@@ -81,10 +81,12 @@ export async function checkpoint(
         showCheckpoint(store, findCheckpoint(store.list(), first), { output, json }),
       );
     case 'diff':
-      return looking(command, (store) => {
-        const [a, b] = [findCheckpoint(store.list(), first), findCheckpoint(store.list(), second)];
-        return diffCheckpoints(store, a, b, { output, json, lists: command.pages });
-      });
+      return looking(command, (store) =>
+        working(command, READ, (archive) => {
+          const [a, b] = [findCheckpoint(store.list(), first), findCheckpoint(store.list(), second)];
+          return diffCheckpoints(store, a, b, { output, json, archive, lists: command.pages });
+        }),
+      );
     case 'verify':
       return working(command, READ, async (archive, all) => {
         const chosen = operands.length === 0 ? all : operands.map((key) => findCheckpoint(all, key));

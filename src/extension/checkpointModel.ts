@@ -12,6 +12,8 @@ export interface BranchRow {
   readonly kind: 'branch';
   readonly branch: number;
   readonly isCurrent: boolean;
+  /** It goes off from nothing in this session: it begins with a saved checkpoint that was loaded. */
+  readonly isLoaded?: true;
   readonly rows: readonly TreeRow[];
 }
 
@@ -67,7 +69,8 @@ export function treeRows(tree: CheckpointTree, options: ModelOptions): BranchRow
     const isCurrent = tree.current.branch === branch;
     if (isCurrent)
       rows.splice(placeOf(rows, tree.current.instret), 0, { kind: 'now', position: tree.current });
-    return { kind: 'branch', branch, isCurrent, rows };
+    const isLoaded = branch > 0 && origins.get(branch) === undefined;
+    return { kind: 'branch', branch, isCurrent, ...(isLoaded ? { isLoaded } : {}), rows };
   };
   return branches.filter((branch) => origins.get(branch) === undefined).map(branchRow);
 }

@@ -114,8 +114,9 @@ function itemOf(row: TreeRow): vscode.TreeItem {
     return item;
   }
   if (row.kind === 'branch') {
-    const item = new vscode.TreeItem(row.branch === 0 ? 'First recording' : `Branch ${row.branch}`, Expanded);
-    item.iconPath = new vscode.ThemeIcon('git-branch');
+    const label = row.isLoaded ? 'From a saved checkpoint' : `Branch ${row.branch}`;
+    const item = new vscode.TreeItem(row.branch === 0 ? 'First recording' : label, Expanded);
+    item.iconPath = new vscode.ThemeIcon(row.isLoaded ? 'archive' : 'git-branch');
     item.contextValue = 'branch';
     return item;
   }

@@ -351,6 +351,10 @@ describe('chronovisor run: a store and disks', () => {
     }
     assert.deepEqual(new Uint8Array(readFileSync(disk())), image);
     assert.equal((await cli.run('checkpoint', 'verify', store())).code, 0);
+    // What lies in layers is compared as well: it is the block of sector 1 alone that the guest writes.
+    const diff = await cli.run('checkpoint', 'diff', store(), '1', '4', '--pages', '--json');
+    const { disks } = JSON.parse(diff.stdout) as { disks: unknown };
+    assert.deepEqual(disks, [{ path: disk(), count: 1, ranges: [{ offset: 0, blocks: 1 }] }]);
   });
 
   it('S18: says that the image is missing, changed, or of another size; finds it where it has moved to', async () => {

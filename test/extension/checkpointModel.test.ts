@@ -106,6 +106,18 @@ describe('extension: rows of the Checkpoints view', () => {
     ]);
   });
 
+  it('knows a branch that begins with a loaded checkpoint', () => {
+    const rows = treeRows(tree(1, 70, 'a0 0 0', 'x 1 70', 'y 2 80 x'), { showAutomatic: false });
+    assert.deepEqual(
+      rows.map(({ branch, isLoaded }) => [branch, isLoaded]),
+      [
+        [0, undefined],
+        [1, true],
+      ],
+    );
+    assert.equal(rows[1]?.rows.find((row) => row.kind === 'checkpoint')?.rows[0]?.isLoaded, undefined);
+  });
+
   it('shows a checkpoint whose parent is gone, and does not hang on a tree that refers to itself', () => {
     const broken = tree(0, 0, 'x 0 1 y', 'y 1 2 x', 'z 2 3 gone');
     const shown = draw(treeRows(broken, { showAutomatic: true })).join('\n');
