@@ -24,7 +24,7 @@ export async function withProgram<T>(code: Uint8Array, action: (path: string) =>
   }
 }
 
-type Options = Pick<TimeMachineOptions, 'record' | 'onFirstOutput'>;
+type Options = Pick<TimeMachineOptions, 'record' | 'onFirstOutput' | 'from'>;
 
 async function open(settings: Partial<GuestSettings> & { program: string }, options: Options) {
   const guest = await openGuest(
@@ -43,9 +43,12 @@ async function open(settings: Partial<GuestSettings> & { program: string }, opti
   return guest.debuggee;
 }
 
-/** A program of ours in M-mode at the start of 128 MiB of RAM. */
-export const openProgram = (code: Uint8Array, options: Options, harts = 1): Promise<TimeMachine> =>
-  withProgram(code, (program) => open({ program, harts }, options));
+/** A program of ours in M-mode at the start of RAM, by default 128 MiB. */
+export const openProgram = (
+  code: Uint8Array,
+  options: Options,
+  settings: Pick<Partial<GuestSettings>, 'harts' | 'memoryBytes'> = {},
+): Promise<TimeMachine> => withProgram(code, (program) => open({ program, ...settings }, options));
 
 export const linuxFiles = {
   kernel: join(root, '.cache/guests/linux/Image'),

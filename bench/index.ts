@@ -11,6 +11,7 @@ import { harts } from './harts';
 import { launch } from './launch';
 import { loops } from './loops';
 import { qemuMissing, qemuVersion } from './qemu';
+import { RESUME, resumeOnce } from './resuming';
 import { seek } from './seek';
 import { meets, type Bench, type BenchResult, type Figure } from './types';
 
@@ -65,7 +66,11 @@ function all(json: boolean): void {
 async function main(args: readonly string[]): Promise<void> {
   const names = args.filter((arg) => !arg.startsWith('-'));
   const json = args.includes('--json');
-  const [name] = names;
+  const [name, path] = names;
+  if (name === RESUME && path !== undefined) {
+    await resumeOnce(path);
+    return;
+  }
   if (name === undefined) {
     all(json);
     return;

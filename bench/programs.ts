@@ -149,6 +149,24 @@ export function pageWriter(bytes: number): Uint8Array {
   return code.assemble();
 }
 
+/**
+ * Fills `bytes` of RAM, each doubleword otherwise, with what compresses to about a half; then computes for ever, on registers
+ * and 256 KiB.
+ */
+export function fillThenCompute(bytes: number): Uint8Array {
+  const code = new Assembler();
+  dataAddress(code, r.s1);
+  code.li(r.s2, bytes).op('add', r.s2, r.s2, r.s1).li(r.a1, 0x5851_f42).li(r.a0, 0x1234_567);
+  code.op('add', r.t0, r.s1, r.zero).label('fill');
+  code.op('mul', r.a0, r.a0, r.a1).op('addi', r.a0, r.a0, 11).op('srli', r.t1, r.a0, 32);
+  code.op('sd', r.t1, r.t0, 0).op('addi', r.t0, r.t0, 8).branch('bltu', r.t0, r.s2, 'fill');
+  code.li(r.a2, 0x3_fff8).li(r.a3, 328).li(r.a4, 0).label('compute');
+  code.op('add', r.t0, r.s1, r.a4).op('ld', r.t1, r.t0, 0).op('mul', r.a0, r.a0, r.a1);
+  code.op('add', r.a0, r.a0, r.t1).op('sd', r.a0, r.t0, 0);
+  code.op('add', r.a4, r.a4, r.a3).op('and', r.a4, r.a4, r.a2).jal(r.zero, 'compute');
+  return code.assemble();
+}
+
 /** All harts add to one counter, and to one of their own, for ever. */
 export function sharedCounter(): Uint8Array {
   const MHARTID = 0xf14;
