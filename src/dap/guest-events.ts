@@ -52,6 +52,8 @@ export function watchGuest(context: SessionContext): void {
     }),
   );
   owned.add(debuggee.onCheckpointsChanged(() => tree.request()));
+  const errors = context.guest.diskErrors?.((message) => context.output(message, 'important'));
+  if (errors) owned.add(errors);
   owned.add(context.altered.event(() => time.request()));
   owned.add(
     context.stopped.event(() => {
@@ -67,6 +69,16 @@ export function watchGuest(context: SessionContext): void {
 
 export function timeOf({ debuggee }: SessionContext): TimeEvent {
   return { now: debuggee.now, end: debuggee.end, live: debuggee.live };
+}
+
+/** All that the console had shown before the session began. */
+export function tellConsole(context: SessionContext): void {
+  const data = context.debuggee.consoleHistory();
+  if (data.length === 0) return;
+  context.event(EVENT.consoleOutput, { data: encodeBase64(data), reset: true });
+  if (context.guest.configuration.console === 'debugConsole') {
+    context.output(new TextDecoder().decode(data), 'stdout');
+  }
 }
 
 function watchConsole(context: SessionContext): () => void {

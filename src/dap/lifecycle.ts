@@ -8,7 +8,7 @@ import type { Move, SessionContext, StopReport } from './context';
 import type { Hit, Stop } from '../timetravel/api';
 import type { Call, Registry } from './dispatcher';
 import type { GuestOpener } from './ports';
-import { watchGuest } from './guest-events';
+import { tellConsole, watchGuest } from './guest-events';
 import type { Saving } from './saving';
 
 interface Lifecycle {
@@ -87,6 +87,8 @@ async function launch(parts: Lifecycle, call: Call): Promise<void> {
   call.after(() => {
     if (context.guest.notice !== undefined) context.output(context.guest.notice, 'important');
     context.event('initialized');
+    // A guest that goes on from a checkpoint has a past on its console.
+    if (context.guest.resumedFrom !== undefined) tellConsole(context);
   });
 }
 
