@@ -193,7 +193,7 @@ export interface Debuggee {
   /**
    * Takes in a saved checkpoint, as the beginning of a branch of its own: go there with restoreCheckpoint. `disks` are the
    * contents that the machine's disks had, one for each. From then on the debuggee closes `saved.loaded`. Throws
-   * UserError('CHECKPOINT_OTHER_GUEST').
+   * UserError('CHECKPOINT_OTHER_GUEST' | 'STORE_DAMAGED'); then `loaded` is the caller's to close.
    */
   adoptCheckpoint(saved: SavedCheckpoint, disks?: readonly DiskContents[]): CheckpointInfo;
   /** An archive has deleted a checkpoint: none is marked as saved there any more. */

@@ -4,10 +4,15 @@
  */
 import { userError } from '../base/errors';
 import type { LoadedCheckpoint } from '../checkpoint/archive';
-import { stateFromSections, stateToSections } from '../checkpoint/store/machine-state';
+import {
+  stateFromSections,
+  stateToSections,
+  type StateWithoutPages,
+} from '../checkpoint/store/machine-state';
 import type { Checkpoint } from '../checkpoint/tree';
 import { DEFAULT_QUANTUM, type MachineConfig } from '../machine/config';
 import type { DiskContents, Section, SectionData } from '../machine/device';
+import { CURRENT, H } from '../machine/layout';
 import type { Machine } from '../machine/machine';
 import type { GuestMemory } from '../machine/memory';
 import type { SavedPast } from './recording';
@@ -61,8 +66,15 @@ export class PageSources {
   attach(machine: Machine, saved: SavedCheckpoint, disks?: readonly DiskContents[]): SavedPast {
     const { loaded, archivePath } = saved;
     const { summary, sections } = loaded;
+    if (summary.ramBytes === 0) {
+      throw userError(
+        'CHECKPOINT_DISKS_ONLY',
+        'This is a snapshot of disks alone, and no state of a guest: start a guest with it (--disks-from).',
+      );
+    }
     const state = stateFromSections(sections);
     checkGuest(machine, summary.ramBytes, state.harts.length, state.sections);
+    checkHarts(state);
     const { console, settings } = recordingOf(sections);
     checkSettings(settings, settingsOf(machine.config));
     const { pages, source } = machine.memory.attach(loaded.ram);
@@ -118,6 +130,17 @@ function checkGuest(machine: Machine, ramBytes: number, harts: number, sections:
   for (const name of new Set([...own.keys(), ...saved.keys()])) {
     const [then, now] = [saved.get(name), own.get(name)];
     if (kindOf(then) !== kindOf(now)) throw otherGuest(`device ${name}`, kindOf(then), kindOf(now));
+  }
+}
+
+/** A file from outside may be whole by its hashes, and say anything. */
+function checkHarts({ harts, current, quantumLeft, timeSkew }: StateWithoutPages): void {
+  const fits =
+    harts.every(({ length }) => length === H.end - CURRENT) &&
+    harts[current] !== undefined &&
+    [quantumLeft, timeSkew].every(Number.isSafeInteger);
+  if (!fits) {
+    throw userError('STORE_DAMAGED', 'The state of the harts makes no sense: delete this checkpoint.');
   }
 }
 

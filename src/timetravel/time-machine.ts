@@ -63,8 +63,7 @@ export class TimeMachine implements Debuggee {
   private readonly sources = new PageSources(() => this.recording.machine.memory);
   private readonly nodes: Checkpoints;
   private readonly shown: ConsoleShow;
-  /** Branches that have been told of. */
-  private branchesTold = 0;
+  private branchesTold = 0; // how many branches listeners know of
   private readonly armed: ArmedPoints;
   private readonly views: HartView[] = [];
   private moving = false;
