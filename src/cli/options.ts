@@ -33,10 +33,14 @@ export interface SavingOptions {
   readonly maxBytes: number | undefined;
   /** Name, id or file of the checkpoint to begin with. */
   readonly from: string | undefined;
+  /** The same, of which the disks alone are taken: the guest begins with power-on. */
+  readonly disksFrom: string | undefined;
   /** Instants, rising. */
   readonly checkpointAt: readonly number[];
   /** Name of a checkpoint at the end. */
   readonly saveOnExit: string | undefined;
+  /** Name of a snapshot of the disks alone at the end. */
+  readonly saveDisksOnExit: string | undefined;
 }
 
 /** Some of Node's messages have several lines. */
@@ -55,7 +59,8 @@ function parsed<T>(option: string, parse: () => T): T {
 export function parseRun(args: readonly string[]): RunOptions {
   const { values, positionals } = parse(args);
   const [program = '', ...rest] = positionals;
-  if (program === '' && values.from === undefined) throw usage('run: give the program to run');
+  if (program === '' && values.from === undefined && values['disks-from'] === undefined)
+    throw usage('run: give the program to run');
   if (rest.length > 0) throw usage(`run: one program only, not also "${rest.join(' ')}"`);
   const disks = (values.disk ?? []).map(disk);
   return {
@@ -97,7 +102,11 @@ function saving(values: ReturnType<typeof parse>['values'], given: GivenSettings
     .map((text) => count('--checkpoint-at', text))
     .sort((a, b) => a - b);
   const saveOnExit = values['save-on-exit'];
-  const saves = checkpointAt.length > 0 || saveOnExit !== undefined;
+  const disksFrom = values['disks-from'];
+  const saveDisksOnExit = values['save-disks-on-exit'];
+  if (from !== undefined && disksFrom !== undefined)
+    throw usage('run: --from has the disks already: leave --disks-from out');
+  const saves = checkpointAt.length > 0 || saveOnExit !== undefined || saveDisksOnExit !== undefined;
   if (saves && store === undefined) throw usage('run: say with --store where checkpoints are to be saved');
   if (saves && snapshot === true) {
     throw usage(
@@ -105,14 +114,17 @@ function saving(values: ReturnType<typeof parse>['values'], given: GivenSettings
     );
   }
   if (saveOnExit === '') throw usage('--save-on-exit: give the checkpoint a name');
+  if (saveDisksOnExit === '') throw usage('--save-disks-on-exit: give the snapshot a name');
   if (values['store-max'] !== undefined && store === undefined) throw usage('--store-max belongs to --store');
   return {
     given,
     store,
     maxBytes: values['store-max'] === undefined ? undefined : storeBytes(values['store-max']),
     from,
+    disksFrom,
     checkpointAt: [...new Set(checkpointAt)],
     saveOnExit,
+    saveDisksOnExit,
   };
 }
 
@@ -140,7 +152,9 @@ function parse(args: readonly string[]) {
         'store-max': { type: 'string' },
         'checkpoint-at': { type: 'string', multiple: true },
         'save-on-exit': { type: 'string' },
+        'save-disks-on-exit': { type: 'string' },
         from: { type: 'string' },
+        'disks-from': { type: 'string' },
         snapshot: { type: 'boolean' },
       },
     });

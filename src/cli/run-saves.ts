@@ -59,6 +59,12 @@ export class Saves {
     );
   }
 
+  /** A snapshot of the disks alone, under way. */
+  add(job: SaveJob, name: string): void {
+    this.jobs.push(job);
+    this.reports.push(this.reported(job, { name, instret: this.debuggee.now, stopMicroseconds: 0 }));
+  }
+
   /** Nothing goes back in time here: of what is saved, the last one stays in memory, so that the next is compared with it. */
   private keepOnly(id: string): void {
     if (this.kept !== undefined) this.debuggee.deleteCheckpoint(this.kept);
@@ -67,11 +73,12 @@ export class Saves {
 
   /** Takes the one of --save-on-exit, and waits until all are durable. Undefined when nothing was to be saved. */
   async finish(): Promise<readonly SaveReport[] | undefined> {
-    const { saveOnExit, checkpointAt } = this.options.saving;
+    const { saveOnExit, saveDisksOnExit, checkpointAt } = this.options.saving;
     if (saveOnExit !== undefined) this.take(saveOnExit);
     for (const job of this.jobs) job.hurry();
     const reports = await Promise.all(this.reports);
-    return saveOnExit === undefined && checkpointAt.length === 0 ? undefined : reports;
+    const isAsked = (saveOnExit ?? saveDisksOnExit) !== undefined || checkpointAt.length > 0;
+    return isAsked ? reports : undefined;
   }
 
   private async reported(

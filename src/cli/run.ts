@@ -71,9 +71,13 @@ export async function run(options: RunOptions): Promise<number> {
   const script = new Script(options, (bytes) => machine.guest?.consoleInput(bytes));
   const keyboard = process.stdin.isTTY;
   const { settings, saving } = options;
-  const { given, store, maxBytes, from } = saving;
+  const { given, store, maxBytes, from, disksFrom, saveDisksOnExit } = saving;
   const launched = await launchGuest(
-    { settings, given, store, maxBytes, checkpoint: from },
+    {
+      ...{ settings, given, store, maxBytes },
+      checkpoint: from ?? disksFrom,
+      disksOnly: disksFrom !== undefined,
+    },
     {
       clock: hostClock,
       record: false,
@@ -108,6 +112,8 @@ export async function run(options: RunOptions): Promise<number> {
     const seconds = (hostClock.now() - started.at) / 1000;
     const mips = (debuggee.now - started.instret) / Math.max(seconds, 1e-6) / 1e6;
     const ended = { ...outcome(stop, script.ended, cancel.interrupted), seconds, mips };
+    if (saveDisksOnExit !== undefined && launched.saveDisks)
+      saves.add(launched.saveDisks(saveDisksOnExit, Date.now()), saveDisksOnExit);
     return report(options, debuggee, ended, await saves.finish());
   } finally {
     stopKeyboard?.();

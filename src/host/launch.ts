@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { UserError, userError } from '../base/errors';
-import type { CheckpointArchive, LoadedCheckpoint } from '../checkpoint/archive';
+import type { CheckpointArchive, LoadedCheckpoint, SaveJob } from '../checkpoint/archive';
 import type { DiskArchive } from '../checkpoint/disk-archive';
 import { storeDamaged } from '../checkpoint/store/errors';
 import type { CheckpointSummary } from '../checkpoint/store/stored';
@@ -14,6 +14,7 @@ import type { Keeping } from '../dap/ports';
 import {
   decodeGuest,
   differencesOf,
+  encodeGuest,
   guestDiffers,
   type GivenSettings,
   type GuestFile,
@@ -33,6 +34,8 @@ export interface LaunchRequest {
   readonly maxBytes?: number | undefined;
   /** Name or id of a checkpoint in the store, or the path of an exported file. */
   readonly checkpoint?: string | undefined;
+  /** Of the checkpoint, the disks alone are taken: the guest begins with power-on. So it is with a snapshot of disks. */
+  readonly disksOnly?: boolean;
   /** What the guest writes to its disks is forgotten: nothing is saved. */
   readonly snapshot?: boolean;
   /** A store that cannot be opened is told, and the guest runs without. */
@@ -45,6 +48,8 @@ export interface Launched {
   readonly keeping?: Keeping;
   /** Why there is none, though there should be. */
   readonly storeError?: UserError;
+  /** Keeps the disks alone, as they are now (row S23). */
+  readonly saveDisks?: (name: string, savedAt: number) => SaveJob;
   /** What the guest begins with. */
   readonly from?: CheckpointSummary;
   /** After the guest has been disposed of. Saves under way are cancelled. */
@@ -70,25 +75,31 @@ export async function launchGuest(
     if (source && source.archive !== store) open.push(source.archive);
     loaded = await source?.archive.load(source.id);
     const files = new HashedFiles();
-    const settings = loaded ? await settingsOf(request, loaded.summary, files, resolve) : request.settings;
-    const from = loaded && {
-      loaded,
-      ...(source?.archive === store && store ? { archivePath: store.path } : {}),
-    };
+    const disksOnly = request.disksOnly === true || loaded?.summary.ramBytes === 0;
+    const settings = loaded
+      ? await settingsOf(request, loaded.summary, files, resolve, disksOnly)
+      : request.settings;
+    const from = loaded &&
+      !disksOnly && {
+        loaded,
+        ...(source?.archive === store && store ? { archivePath: store.path } : {}),
+      };
     const archive = store ?? source?.archive;
     const guest = await openGuest(settings, files.files, {
       ...options,
       ...(archive ? { archive } : {}),
       ...(from ? { from } : {}),
+      ...(loaded && disksOnly ? { disksFrom: loaded } : {}),
     });
+    const summary = from ? loaded?.summary : undefined;
+    if (disksOnly) loaded?.close();
     // From now on it is the guest's.
-    const summary = loaded?.summary;
     loaded = undefined;
     const identity = store && describeGuest(settings, files, resolve);
     return {
       guest,
       ...(store && identity && request.snapshot !== true
-        ? { keeping: keepingOf(store, identity, guest) }
+        ? { keeping: keepingOf(store, identity, guest), saveDisks: savingDisks(store, identity, guest) }
         : {}),
       ...(storeError ? { storeError } : {}),
       ...(summary ? { from: summary } : {}),
@@ -106,6 +117,18 @@ const keepingOf = (archive: DiskArchive, guest: SavedGuest, { debuggee }: Guest)
   guest,
   disksOf: (loaded) => archive.contents(loaded.disks, debuggee.config.disks?.map(({ port }) => port) ?? []),
 });
+
+const savingDisks =
+  (archive: DiskArchive, guest: SavedGuest, { debuggee }: Guest) =>
+  (name: string, savedAt: number): SaveJob => {
+    const contents = (debuggee.config.disks ?? []).map(({ port }) => port.freeze());
+    const job = archive.saveDisks(contents, {
+      ...{ name, notes: '', automatic: false, savedAt, instret: debuggee.now, stopMicroseconds: 0 },
+      ...{ consoleTail: '', guest: encodeGuest(guest) },
+    });
+    for (const one of contents) one.release();
+    return job;
+  };
 
 async function storeOf(
   { store, maxBytes, storeIsOptional, checkpoint }: LaunchRequest,
@@ -242,8 +265,12 @@ async function settingsOf(
   { guest }: CheckpointSummary,
   files: HashedFiles,
   resolve: (path: string) => string,
+  disksOnly: boolean,
 ): Promise<GuestSettings> {
   const saved = decodeGuest(guest);
+  // Disks can be put into any guest.
+  if (disksOnly && given.program !== undefined)
+    return { ...settings, disks: given.disks ?? [...saved.disks] };
   const hashed = async (path: string | undefined): Promise<GuestFile | undefined> =>
     path === undefined ? undefined : files.hashed(resolve(path));
   const firmware = typeof saved.firmware === 'string' ? saved.firmware : saved.firmware.path;
