@@ -76,7 +76,7 @@ function devicesOf(one: StoredCheckpoint, other: StoredCheckpoint): string[] {
     new Map(checkpoint.manifest.sections.map(({ name, blob }) => [name, blob]));
   const [a, b] = [blobs(one), blobs(other)];
   const names = [...new Set([...a.keys(), ...b.keys()])];
-  return names.filter((name) => !/^(machine|hart\d+)$/u.test(name) && a.get(name) !== b.get(name));
+  return names.filter((name) => !/^(machine|recording|hart\d+)$/u.test(name) && a.get(name) !== b.get(name));
 }
 
 async function rangesOf(one: StoredPages, other: StoredPages): Promise<Range[]> {

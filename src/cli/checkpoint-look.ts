@@ -5,6 +5,7 @@ import { stateFromSections } from '../checkpoint/store/machine-state';
 import type { CheckpointStore } from '../checkpoint/store/store';
 import type { CheckpointSummary, StoredCheckpoint } from '../checkpoint/store/stored';
 import type { SectionData } from '../machine/device';
+import { decodeGuest, type GuestFile } from '../protocol';
 import { readHart } from './saved-hart';
 import { writeFields, writeTable, type Output } from './table';
 
@@ -150,12 +151,6 @@ async function detailsOf(checkpoint: StoredCheckpoint): Promise<Details> {
 }
 
 function fieldsOf(summary: CheckpointSummary, details: Details): (readonly [string, string | undefined])[] {
-  const { guest } = summary;
-  const isRecord =
-    typeof guest === 'object' && guest !== null && !Array.isArray(guest) && !(guest instanceof Uint8Array);
-  const guestFields = Object.entries(isRecord ? (jsonOf(guest) as object) : {}).map(
-    ([key, value]: [string, unknown]) => [`guest ${oneLine(key)}`, wordOf(value)] as const,
-  );
   return [
     ['id', summary.id],
     ['name', oneLine(summary.name)],
@@ -166,7 +161,7 @@ function fieldsOf(summary: CheckpointSummary, details: Details): (readonly [stri
     ['stop', `${summary.stopMicroseconds} µs`],
     ['size', `${formatBytes(summary.addedBytes)} added to the store, ${summary.pages} pages and blocks`],
     ['memory', formatBytes(summary.ramBytes)],
-    ...guestFields,
+    ...guestFields(summary.guest),
     ...details.harts.map(({ pc, privilege, waiting }, hart): readonly [string, string] => [
       `hart ${hart}`,
       `pc ${pc}, ${privilege}-mode${waiting ? ', waiting' : ''}`,
@@ -186,7 +181,25 @@ function fieldsOf(summary: CheckpointSummary, details: Details): (readonly [stri
   ];
 }
 
-const wordOf = (value: unknown): string => oneLine(typeof value === 'string' ? value : JSON.stringify(value));
+/** What the guest was made of; what this version does not know is shown as it is. */
+function guestFields(data: SectionData): (readonly [string, string | undefined])[] {
+  let guest;
+  try {
+    guest = decodeGuest(data);
+  } catch {
+    return [['guest', oneLine(JSON.stringify(jsonOf(data)))]];
+  }
+  const { program, firmware, initrd, harts, kernelArgs, virtio, disks } = guest;
+  const file = ({ path, hash }: GuestFile): string => `${oneLine(path)} (${oneLine(hash)})`;
+  return [
+    ['program', file(program)],
+    ['firmware', typeof firmware === 'string' ? firmware : file(firmware)],
+    ['harts', String(harts)],
+    ['kernel arguments', kernelArgs === '' ? undefined : oneLine(kernelArgs)],
+    ['initrd', initrd && file(initrd)],
+    ['virtio', disks.length === 0 ? undefined : virtio],
+  ];
+}
 
 // --- verify
 

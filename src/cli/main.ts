@@ -31,7 +31,17 @@ options of run:
   --max-instructions N                  end after N instructions (exit code 124)
   --idle skip|wait                      while the guest sleeps: skip to its next timer, or wait as long (skip)
   --virtio modern|legacy                version of the virtio-mmio transport: 2 or 1 (modern)
-  --json                                a last line with stop, exitCode, instructions, stateHash, seconds, mips
+  --save-disks-on-exit NAME             keep a snapshot of the disks alone at the end, in the --store
+  --disks-from NAME                     begin with power-on, with the disks of a saved checkpoint or snapshot
+  --store DIR                           where checkpoints are saved: a folder, a .cvstore file, or a block device
+  --store-max SIZE                      the store's space budget
+  --checkpoint-at N[,N...]              live checkpoints at these instructions; the guest runs on while they are saved
+  --save-on-exit NAME                   a checkpoint at the end of the run
+  --from NAME|ID|FILE                   begin at a checkpoint of the store, or of an exported file; without PROGRAM
+                                        the guest is the checkpoint's (--disk says where an image is now)
+  --snapshot                            what the guest writes to its disks is forgotten: nothing is saved
+  --json                                a last line with stop, exitCode, instructions, stateHash, seconds, mips,
+                                        and the checkpoints that were saved
 
 The exit code is the guest's own. In a terminal Ctrl-A X ends the run.
 

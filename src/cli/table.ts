@@ -17,7 +17,8 @@ export interface Output {
 export const standardOutput = (): Output => ({
   write: (text) => void process.stdout.write(text),
   isTerminal: process.stdout.isTTY,
-  width: process.stdout.columns,
+  // A terminal that does not know its own width says 0.
+  width: process.stdout.columns || Infinity,
 });
 
 /** Cells must not hold control characters. On a terminal the last column is cut at its edge. */
