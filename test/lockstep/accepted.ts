@@ -150,7 +150,7 @@ export const ACCEPTED: readonly AcceptedDivergence[] = [
           (ours === d.address || afterInterrupt(d.after)) &&
           ours - theirs < 8n &&
           theirs < ours &&
-          theirs % 8n === 0n,
+          theirs % 2n === 0n,
       ),
   },
   {
