@@ -18,7 +18,7 @@
  *
  * Guests that were resumed from layers read them until they are disposed of: close the archive after that.
  */
-import { invariant, UserError, userError } from '../base/errors';
+import { defined, invariant, UserError, userError } from '../base/errors';
 import { Block, ZERO_BLOCK } from '../disk/block';
 import { hashBlock } from '../disk/block-hash';
 import { CowContents, CowDisk, type StoredBlocks } from '../disk/cow-disk';
@@ -133,14 +133,26 @@ export class DiskArchive implements CheckpointArchive {
     }
   }
 
-  /** The pointers of an image's files, if they are those of a checkpoint. */
+  /**
+   * The pointers of an image's files, if they are those of a checkpoint. Whatever commits have done to the image, it goes by
+   * the hash that it had in the checkpoint: the layers over it are found by that, and what is saved next stands on them.
+   */
   async check(pointer: DiskPointer, { files }: OpenedImage): Promise<Chain> {
     const { now, committing } = (await this.layers?.record(pointer)) ?? {};
     const chain = fromStored(now ?? pointer);
-    if (committing !== true) return checkChain(chain, files, this.host.files);
-    // Only the image's own bytes are between two states: what is not in it yet is still in the layer.
-    await checkChain(chain.slice(1), files.slice(1), this.host.files);
-    return makeChain(files, [], this.host.files);
+    const checked =
+      committing === true
+        ? await this.checkBetween(chain, files)
+        : await checkChain(chain, files, this.host.files);
+    return checked.map((one, at) => (at === 0 ? { ...one, hash: pointer.contentHash } : one));
+  }
+
+  /** The image's own bytes are between two states: what is not in it yet is still in the layer. */
+  private async checkBetween(chain: Chain, files: OpenedImage['files']): Promise<Chain> {
+    const { path } = defined(files[0], 'an image has a file');
+    const found = await this.host.files.stat(path);
+    const own = { ...defined(chain[0], 'an image has a pointer'), path, ...found };
+    return [own, ...(await checkChain(chain.slice(1), files.slice(1), this.host.files))];
   }
 
   private async chainOf({ files }: OpenedImage): Promise<Chain> {

@@ -43,12 +43,14 @@ async function checkUnused(
   { summaries, layers }: CommitContext,
 ): Promise<void> {
   if (before.some((disk) => disk.pointer.path === pointer.path)) throw inUse(pointer, 'another disk of it');
+  const now = async (one: DiskPointer): Promise<DiskPointer> => (await layers.record(one)).now ?? one;
+  const { contentHash } = await now(pointer);
   for (const summary of summaries) {
     if (summary.id === id) continue;
     if (summary.damaged) throw inUse(pointer, `checkpoint ${summary.id}, which cannot be read,`);
     for (const other of summary.disks) {
-      const files = [other, ...(other.backing ?? [])];
-      if (!files.some(({ contentHash }) => contentHash === pointer.contentHash)) continue;
+      const files = [await now(other), ...(other.backing ?? [])];
+      if (!files.some((file) => file.contentHash === contentHash)) continue;
       const above = pointer.layer !== undefined && other.contentHash === pointer.contentHash;
       if (!above || !(await layers.isUnder(pointer, other))) throw inUse(pointer, `checkpoint ${summary.id}`);
     }

@@ -12,6 +12,7 @@ import {
   complete,
   endDisks,
   fresh,
+  layersOf,
   open,
   original,
   qemuImg,
@@ -79,6 +80,36 @@ describe('disks of a saved checkpoint, committed into the base image', function 
     assert.ok(readFileSync(base).equals(await shown(disk)));
   });
 
+  it('knows who stands on an image that was committed into before, and saves on over the same layers', async () => {
+    let archive = await open('store');
+    const first = await fresh(archive);
+    await write(first.disk, 3, 1, 20);
+    const id = await save(archive, first.disk);
+    await archive.commitDisks(id);
+    const above = await resumed(archive, id);
+    await write(above.disk, 4, 2);
+    const [next, after] = [await save(archive, above.disk), await shown(above.disk)];
+    assert.equal(layersOf('store').length, 2);
+    await archive.commitDisks(id);
+    assert.ok((await shown((await resumed(archive, next)).disk)).equals(after));
+
+    const other = await fresh(archive);
+    await write(other.disk, 60, 5);
+    const [fork, forked] = [await save(archive, other.disk), await shown(other.disk)];
+    await rejects(archive.commitDisks(fork), 'COMMIT_IN_USE');
+    await archive.delete(id);
+    await rejects(archive.commitDisks(next), 'COMMIT_IN_USE');
+    assert.ok((await shown((await resumed(archive, fork)).disk)).equals(forked));
+    await archive.delete(fork);
+    // Guests that are still there go on from the layer underneath.
+    await rejects(archive.commitDisks(next), 'COMMIT_IN_USE');
+    await close(archive);
+    archive = await open('store');
+    await archive.commitDisks(next);
+    assert.ok(readFileSync(base).equals(after));
+    assert.ok((await shown((await resumed(archive, next)).disk)).equals(after));
+  });
+
   for (const imported of [false, true]) {
     it(`interrupted anywhere, it is done again; blocks ${imported ? 'in the store' : 'in layers'}`, async () => {
       let archive = await open('store');
@@ -94,6 +125,7 @@ describe('disks of a saved checkpoint, committed into the base image', function 
       }
       await close(archive);
       let interrupted = 0;
+      let above: { readonly id: string; readonly shown: Buffer } | undefined;
       for (let writes = 0; ; writes++) {
         archive = await open('store');
         let left = writes;
@@ -118,13 +150,22 @@ describe('disks of a saved checkpoint, committed into the base image', function 
           () => true,
           () => false,
         );
-        assert.ok((await shown((await resumed(archive, id)).disk)).equals(before));
+        const guest = await resumed(archive, id);
+        assert.ok((await shown(guest.disk)).equals(before));
+        if (interrupted === 2 && !imported) {
+          await write(guest.disk, 5, 6);
+          above = { id: await save(archive, guest.disk), shown: await shown(guest.disk) };
+        }
         await close(archive);
         if (ended) break;
         interrupted++;
       }
       assert.ok(interrupted > 2, 'it was interrupted');
       assert.ok(readFileSync(base).equals(before));
+      assert.equal(above === undefined, imported);
+      if (above === undefined) return;
+      archive = await open('store');
+      assert.ok((await shown((await resumed(archive, above.id)).disk)).equals(above.shown));
     });
   }
 });
