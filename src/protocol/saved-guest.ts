@@ -136,10 +136,10 @@ export function differencesOf(saved: SavedGuest, given: GivenSettings, files: Na
   };
   const { firmware } = saved;
   sayFile('the program', files.program, saved.program);
+  const now = given.firmware ?? files.firmware?.path;
   if (files.firmware && typeof firmware !== 'string') sayFile('the firmware', files.firmware, firmware);
-  else if (given.firmware !== undefined) {
-    say('the firmware', given.firmware, typeof firmware === 'string' ? firmware : firmware.path);
-  }
+  else if (now !== undefined)
+    say('the firmware', now, typeof firmware === 'string' ? firmware : firmware.path);
   sayFile('the initrd', files.initrd, saved.initrd);
   say('the memory', given.memoryBytes ?? saved.memoryBytes, saved.memoryBytes);
   say('the number of harts', given.harts ?? saved.harts, saved.harts);

@@ -118,6 +118,30 @@ describe('protocol: the guest of a checkpoint', () => {
     assert.match(protocol.guestDiffers(['the memory is 1 and was 2']).message, /another guest.*leave these/u);
   });
 
+  it('is compared as a whole, whichever of the two is asked', () => {
+    const file = { path: '/fw', hash: 'sha256:5' };
+    const { initrd: _initrd, ...bare } = guest;
+    const others: protocol.SavedGuest[] = [
+      bare,
+      { ...guest, initrd: { path: '/k/initrd', hash: 'sha256:7' } },
+      { ...guest, program: { path: '/k/vmlinux', hash: 'sha256:7' } },
+      { ...guest, firmware: 'none' },
+      { ...guest, firmware: file },
+      { ...guest, memoryBytes: 1 << 28 },
+      { ...guest, harts: 1 },
+      { ...guest, kernelArgs: '' },
+      { ...guest, virtio: 'legacy' },
+      { ...guest, disks: [] },
+    ];
+    for (const other of others) {
+      assert.equal(protocol.isSameGuest(guest, other), false, JSON.stringify(other));
+      assert.equal(protocol.isSameGuest(other, guest), false, JSON.stringify(other));
+      assert.equal(protocol.isSameGuest(other, other), true);
+    }
+    const moved = { ...guest, program: { path: '/elsewhere', hash: 'sha256:1' } };
+    assert.equal(protocol.isSameGuest(guest, moved), true);
+  });
+
   it('knows what a launch gave by itself', () => {
     const of = (value: object): protocol.GivenSettings =>
       protocol.givenByLaunch(value, protocol.parseLaunch(value));
