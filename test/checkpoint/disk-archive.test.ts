@@ -161,6 +161,23 @@ describe('disks of saved checkpoints', function () {
     assert.equal(layersOf('store').length, 1);
   });
 
+  it('a checkpoint that cannot be deleted keeps its layers', async () => {
+    let archive = await open('store');
+    const { disk } = await fresh(archive);
+    await write(disk, 3, 1, 20);
+    const [id, before] = [await save(archive, disk), await shown(disk)];
+    await close(archive);
+    const inner = await openArchive(join(folder, 'store'));
+    const failing = Object.create(inner) as typeof inner;
+    const value = (): Promise<void> => Promise.reject(new UserError('STORE_IO', 'no'));
+    Object.defineProperty(failing, 'delete', { value });
+    const broken = await openDiskArchive(failing);
+    await rejects(broken.delete(id), 'STORE_IO');
+    await broken.close();
+    archive = await open('store');
+    assert.ok((await shown((await resumed(archive, id)).disk)).equals(before));
+  });
+
   it('S22: an exported file needs only the base image, wherever that is', async () => {
     let archive = await open('store');
     const { disk } = await fresh(archive);
