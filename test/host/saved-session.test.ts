@@ -4,10 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSession } from '../../src/host/adapter';
+import { openArchive } from '../../src/host/archive';
 import { EVENT, REQUEST, type CheckpointTree, type SavedCheckpoints } from '../../src/protocol';
 import { clientOf } from '../dap/support';
 import type { DapClient } from '../support/dap-client';
+import { startAdapter } from '../support/dap-streams';
 
+const ADAPTER = require.resolve('../../src/cli/adapter');
 const samples = join(__dirname, '../../samples/demo');
 const folder = mkdtempSync(join(tmpdir(), 'chronovisor-sessions-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -128,6 +131,26 @@ describe('host: sessions with a store', () => {
       await client.request('launch', { stopOnEntry: true, store, checkpoint: 'audit' });
     });
   });
+
+  for (const end of ['SIGTERM', 'the end of its input'] as const) {
+    it(`ends what it saves before it goes, at ${end}`, async () => {
+      const own = join(folder, end.replaceAll(' ', '-'));
+      const { client, child, exited } = startAdapter('--import', 'tsx', ADAPTER);
+      await client.startStopped({ ...BANK, store: own });
+      const { id } = await client.request<{ id: string }>(REQUEST.takeCheckpoint, { name: 'last' });
+      const saving = client.raw(REQUEST.saveCheckpoint, { id });
+      // Behind this answer the save has begun.
+      await client.request('threads');
+      if (end === 'SIGTERM') child.kill('SIGTERM');
+      else child.stdin.end();
+      assert.equal(await exited, 0);
+      void saving;
+      const archive = await openArchive(own, { create: 'never' });
+      const [saved] = await archive.list();
+      await archive.close();
+      assert.equal(saved?.name, 'last');
+    });
+  }
 
   it('debugs without a store that cannot be opened, and says why', async () => {
     await session(async (client) => {
