@@ -2,6 +2,7 @@
 import { build, type BuildOptions } from 'esbuild';
 import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { readyEngine } from './ready-engine';
 
 const root = join(__dirname, '..');
 
@@ -15,6 +16,7 @@ const shared: BuildOptions = {
   sourcemap: 'linked',
   legalComments: 'none',
   logLevel: 'warning',
+  plugins: [readyEngine],
 };
 
 interface Bundle {

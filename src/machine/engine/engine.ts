@@ -1,11 +1,11 @@
 /** Instantiates the engine for one machine. The module is compiled once for all machines of a process. */
 import type { LinearMemory } from '../memory';
-import { buildEngine, type EngineExports, type EngineImports } from './module';
+import { engineBytes } from './bytes';
+import type { EngineExports, EngineImports } from './module';
 
 let compiled: WebAssembly.Module | undefined;
 
-const engineModule = (): WebAssembly.Module =>
-  (compiled ??= new WebAssembly.Module(buildEngine().builder.encode()));
+const engineModule = (): WebAssembly.Module => (compiled ??= new WebAssembly.Module(engineBytes()));
 
 export function instantiateEngine(linear: LinearMemory, imports: EngineImports): EngineExports {
   const instance = new WebAssembly.Instance(engineModule(), {
