@@ -285,21 +285,26 @@ export class GuestMemory {
   }
 
   private freeUnshared(directory: Uint32Array, neighbours: readonly Uint32Array[]): void {
-    const { linear } = this;
     for (let index = 0; index < directory.length; index++) {
       const leaf = directory[index];
       if (leaf === undefined || leaf === ZERO_LEAF || this.absent.isTemplate(leaf)) continue;
-      const others = neighbours.map((neighbour) => neighbour[index]);
+      const others = neighbours.flatMap((neighbour) => neighbour[index] ?? []);
       if (others.includes(leaf)) continue;
-      for (let page = 0; page < 1024; page++) {
-        const frame = linear.get32(leaf * PAGE + 4 * page);
-        if (frame === ZERO_FRAME || isAbsent(frame)) continue;
-        const shared = others.some(
-          (other) => other !== undefined && linear.get32(other * PAGE + 4 * page) === frame,
-        );
-        if (!shared) this.freeFrame(frame);
-      }
+      this.freeUnsharedPages(leaf, others);
       this.freeFrame(leaf);
+    }
+  }
+
+  /** Plain loops over words: each thinned checkpoint comes through here, while the guest waits. */
+  private freeUnsharedPages(leaf: number, others: readonly number[]): void {
+    const { u32 } = this.linear;
+    const LEAF_CELLS = PAGE / 4;
+    for (let page = 0; page < LEAF_CELLS; page++) {
+      const frame = u32[leaf * LEAF_CELLS + page] ?? ZERO_FRAME;
+      if (frame === ZERO_FRAME || isAbsent(frame)) continue;
+      let isShared = false;
+      for (const other of others) isShared ||= u32[other * LEAF_CELLS + page] === frame;
+      if (!isShared) this.freeFrame(frame);
     }
   }
 
