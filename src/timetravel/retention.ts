@@ -16,6 +16,8 @@ export const STEP_BACK_REACH = 50_000;
 
 /** Checkpoints of this age (in instructions) are all kept; beyond, spacing grows with age. */
 const DENSE_AGE = 32 * AUTOMATIC_INTERVAL;
+/** Under memory pressure, times the scale: short recordings keep some too. */
+const LEAST_SPACING = 2_000_000;
 /** At age A the spacing is A / 16: the cost of a step back grows with distance, their number with its logarithm. */
 const SPACING_DIVISOR = 16;
 
@@ -32,7 +34,7 @@ export function superfluous(path: readonly Checkpoint[], now: number, scale = 1)
     if (!checkpoint || !next || !previous) break;
     const age = now - checkpoint.state.instret;
     const spacing =
-      age <= DENSE_AGE && scale === 1 ? 0 : scale * Math.max(AUTOMATIC_INTERVAL, age / SPACING_DIVISOR);
+      age <= DENSE_AGE && scale === 1 ? 0 : scale * Math.max(LEAST_SPACING, age / SPACING_DIVISOR);
     if (checkpoint.automatic && next.state.instret - previous.state.instret <= spacing)
       drop.push(checkpoint.id);
     else previous = checkpoint;
