@@ -6,15 +6,13 @@
  * but ABSENT_PAGE with the number of the checkpoint in which the page still is.
  */
 import { defined, invariant, UserError, userError } from '../base/errors';
+import { ABSENT_PAGE, isAbsent } from '../machine/absent';
 import { PAGE, ZERO_FRAME, ZERO_LEAF } from '../machine/layout';
 import type { FrozenRam, SaveProgress, SaveRequest } from './archive';
 import type { DiskPointer } from './store/manifest';
 import type { CheckpointStore } from './store/store';
 import type { CheckpointSummary, StoredPages } from './store/stored';
 import type { SaveTransaction } from './store/transaction';
-
-/** In a page table's cell: the page is in a saved checkpoint; the other bits are its number. */
-const ABSENT_PAGE = 0x8000_0000;
 
 const LEAF_PAGES = 1024;
 
@@ -122,7 +120,7 @@ class Saving {
       const cell = defined(cells[index]);
       if (cell === cellsBefore?.[index]) continue;
       const page = first + index;
-      if (cell < ABSENT_PAGE) transaction.putPage(page, frameBytes(ram, cell));
+      if (!isAbsent(cell)) transaction.putPage(page, frameBytes(ram, cell));
       else await transaction.putFrom(page, this.sources.absent(cell - ABSENT_PAGE));
       if (++this.put % BATCH_PAGES === 0) await this.pause(transaction);
     }

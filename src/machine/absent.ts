@@ -23,12 +23,13 @@ export interface PageSource {
   fill(memory: WebAssembly.Memory, pages: readonly number[], frames: readonly number[]): readonly boolean[];
 }
 
-const ABSENT = 0x8000_0000;
+/** In a leaf's cell: the page is not in a frame; the other bits are the number of its source. */
+export const ABSENT_PAGE = 0x8000_0000;
 /** Pages that are fetched together, where they are absent: 256 KiB, aligned. */
 const READ_AHEAD = 64;
 const LEAF_PAGES = 1024;
 
-export const isAbsent = (cell: number): boolean => cell >= ABSENT;
+export const isAbsent = (cell: number): boolean => cell >= ABSENT_PAGE;
 
 export interface AbsentHost {
   readonly linear: LinearMemory;
@@ -55,7 +56,7 @@ export class AbsentPages {
     const [template] = this.takeFrames(this.spareFrames(1), 0);
     const frame = defined(template);
     const first = (frame * PAGE) / 4;
-    linear.u32.fill((ABSENT | number) >>> 0, first, first + LEAF_PAGES);
+    linear.u32.fill((ABSENT_PAGE | number) >>> 0, first, first + LEAF_PAGES);
     this.sources.push(source);
     this.templates.set(number, frame);
     const directory = new Uint32Array(MAX_RAM_PAGES / LEAF_PAGES).fill(ZERO_LEAF);
@@ -91,7 +92,7 @@ export class AbsentPages {
         // The absent cells of one leaf are all of one source.
         const cells = linear.u32.subarray((leaf * PAGE) / 4, (leaf * PAGE) / 4 + LEAF_PAGES);
         const first = cells.find(isAbsent);
-        if (first !== undefined) used.add(first - ABSENT);
+        if (first !== undefined) used.add(first - ABSENT_PAGE);
       }
     }
     return used;
@@ -107,7 +108,7 @@ export class AbsentPages {
     const leaf = defined(this.host.living()[index]);
     const cell = linear.get32(leaf * PAGE + 4 * (page % LEAF_PAGES));
     invariant(isAbsent(cell), 'a page that is fetched is absent');
-    const source = defined(this.sources[cell - ABSENT], 'the source of an absent page is attached');
+    const source = defined(this.sources[cell - ABSENT_PAGE], 'the source of an absent page is attached');
     const pages = this.neighbours(page, leaf, cell);
     const isTemplate = this.isTemplate(leaf);
     // The frames stay on the stack until they are filled: an error leaves nothing to undo.
