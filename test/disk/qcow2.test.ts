@@ -154,19 +154,23 @@ describe('qcow2', () => {
       ['QCOW2_DATA_FILE', ['-o', 'data_file=outside.raw'], 'data.qcow2'],
       [
         'QCOW2_ENCRYPTED',
-        [
-          '--object',
-          'secret,id=s,data=x',
-          '-o',
-          'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=1',
-        ],
-        'luks.qcow2',
+        ['--object', 'secret,id=s,data=x', '-o', 'encrypt.format=aes,encrypt.key-secret=s'],
+        'aes.qcow2',
       ],
     ];
     for (const [code, options, name] of refused) {
       qemuImg('create', '-f', 'qcow2', ...options, name, '1M');
       await assert.rejects(open(name), { code });
     }
+    // qemu-img times its key derivation before it writes LUKS, and gives up where the processor is too fast: so only the
+    // method (crypt_method in the specification's header) is LUKS here.
+    const luks = readFileSync(join(folder, 'aes.qcow2'));
+    assert.equal(luks.readUInt32BE(32), 1, 'AES');
+    luks.writeUInt32BE(2, 32);
+    await assert.rejects(
+      openImage('luks.qcow2', undefined, async () => fileOf(luks)),
+      { code: 'QCOW2_ENCRYPTED' },
+    );
     await assert.rejects(open('source.raw', 'qcow2'), { code: 'QCOW2_MAGIC' });
     await assert.rejects(openImage('x', 'vmdk' as ImageFormat, openFile), { code: 'ENOENT' });
     await assert.rejects(openImage('source.raw', 'vmdk' as ImageFormat, openFile), { code: 'DISK_FORMAT' });
