@@ -3,8 +3,8 @@ import type { Checkpoint } from '../checkpoint/tree';
 
 /**
  * Instructions between automatic checkpoints while running. The first step back after a live run replays half of it on
- * average, 40 ms at 200 MIPS; those that follow are within STEP_BACK_REACH. Shorter ones cost a busy Linux noticeably:
- * 7 to 17 % at 2,000,000, 4 to 6 % at this (each first write to a page copies it anew). See bench/seek and bench/checkpoint.
+ * average, 40 ms at 200 MIPS; those that follow are within STEP_BACK_REACH. Recording costs a busy Linux 1 to 2 % at this
+ * (each first write to a page copies it anew). See bench/seek and bench/checkpoint.
  */
 export const AUTOMATIC_INTERVAL = 16_000_000;
 
