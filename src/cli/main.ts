@@ -39,6 +39,7 @@ options of run:
   --save-on-exit NAME                   a checkpoint at the end of the run
   --from NAME|ID|FILE                   begin at a checkpoint of the store, or of an exported file; without PROGRAM
                                         the guest is the checkpoint's (--disk says where an image is now)
+  --relocate OLD=NEW                    a disk image that a checkpoint needs has moved, backing files too; repeatable
   --snapshot                            what the guest writes to its disks is forgotten: nothing is saved
   --json                                a last line with stop, exitCode, instructions, stateHash, seconds, mips,
                                         and the checkpoints that were saved

@@ -35,6 +35,8 @@ export interface SavingOptions {
   readonly from: string | undefined;
   /** The same, of which the disks alone are taken: the guest begins with power-on. */
   readonly disksFrom: string | undefined;
+  /** Where disk images are now that have moved, by where they were. */
+  readonly relocated: Readonly<Record<string, string>>;
   /** Instants, rising. */
   readonly checkpointAt: readonly number[];
   /** Name of a checkpoint at the end. */
@@ -122,10 +124,17 @@ function saving(values: ReturnType<typeof parse>['values'], given: GivenSettings
     maxBytes: values['store-max'] === undefined ? undefined : storeBytes(values['store-max']),
     from,
     disksFrom,
+    relocated: Object.fromEntries((values.relocate ?? []).map(relocation)),
     checkpointAt: [...new Set(checkpointAt)],
     saveOnExit,
     saveDisksOnExit,
   };
+}
+
+function relocation(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1 || at === text.length - 1) throw usage(`--relocate ${text}: write it like OLD=NEW`);
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 const storeBytes = (text: string): number => parsed('--store-max', () => parseSizeBytes(text));
@@ -156,6 +165,7 @@ function parse(args: readonly string[]) {
         from: { type: 'string' },
         'disks-from': { type: 'string' },
         snapshot: { type: 'boolean' },
+        relocate: { type: 'string', multiple: true },
       },
     });
   } catch (error) {

@@ -71,10 +71,10 @@ export async function run(options: RunOptions): Promise<number> {
   const script = new Script(options, (bytes) => machine.guest?.consoleInput(bytes));
   const keyboard = process.stdin.isTTY;
   const { settings, saving } = options;
-  const { given, store, maxBytes, from, disksFrom, saveDisksOnExit } = saving;
+  const { given, store, maxBytes, from, disksFrom, relocated, saveDisksOnExit } = saving;
   const launched = await launchGuest(
     {
-      ...{ settings, given, store, maxBytes },
+      ...{ settings, given, store, maxBytes, relocated },
       checkpoint: from ?? disksFrom,
       disksOnly: disksFrom !== undefined,
     },

@@ -14,9 +14,14 @@ import { launchGuest } from './launch';
 const LOOPBACK = '127.0.0.1';
 
 const openGuest: GuestOpener = async (configuration, given) => {
-  const { store, checkpoint, snapshot } = configuration;
+  const { store, checkpoint, snapshot, relocate } = configuration;
   const launched = await launchGuest(
-    { settings: configuration, given, store, checkpoint, snapshot, storeIsOptional: true },
+    {
+      settings: configuration,
+      given,
+      ...{ store, checkpoint, snapshot, relocated: relocate },
+      storeIsOptional: true,
+    },
     { clock: hostClock, record: true, onDeadIdle: 'wait' },
   );
   const { guest, keeping, from, storeError } = launched;

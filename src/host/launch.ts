@@ -38,6 +38,8 @@ export interface LaunchRequest {
   readonly disksOnly?: boolean;
   /** What the guest writes to its disks is forgotten: nothing is saved. */
   readonly snapshot?: boolean;
+  /** Where disk images are now that have moved, by where they were. */
+  readonly relocated?: Readonly<Record<string, string>>;
   /** A store that cannot be opened is told, and the guest runs without. */
   readonly storeIsOptional?: boolean;
 }
@@ -68,10 +70,16 @@ export async function launchGuest(
   };
   let loaded: LoadedCheckpoint | undefined;
   try {
-    const { archive: store, error: storeError } = await storeOf(request, resolve);
+    const moved = Object.entries(request.relocated ?? {}).map(
+      ([from, to]) => [resolve(from), resolve(to)] as const,
+    );
+    const relocated = new Map(moved);
+    const { archive: store, error: storeError } = await storeOf(request, resolve, relocated);
     if (store) open.push(store);
     const source =
-      request.checkpoint === undefined ? undefined : await sourceOf(request.checkpoint, store, resolve);
+      request.checkpoint === undefined
+        ? undefined
+        : await sourceOf(request.checkpoint, store, resolve, relocated);
     if (source && source.archive !== store) open.push(source.archive);
     loaded = await source?.archive.load(source.id);
     const files = new HashedFiles();
@@ -133,11 +141,12 @@ const savingDisks =
 async function storeOf(
   { store, maxBytes, storeIsOptional, checkpoint }: LaunchRequest,
   resolve: (path: string) => string,
+  relocated: ReadonlyMap<string, string>,
 ): Promise<{ readonly archive?: DiskArchive; readonly error?: UserError }> {
   if (store === undefined) return {};
   try {
     const archive = await openArchive(resolve(store), maxBytes === undefined ? {} : { maxBytes });
-    return { archive: await openDiskArchive(archive) };
+    return { archive: await openDiskArchive(archive, { relocated }) };
   } catch (error) {
     if (!(error instanceof UserError) || storeIsOptional !== true || checkpoint !== undefined) throw error;
     return { error };
@@ -155,6 +164,7 @@ async function sourceOf(
   key: string,
   store: DiskArchive | undefined,
   resolve: (path: string) => string,
+  relocated: ReadonlyMap<string, string>,
 ): Promise<Source> {
   const all = (await store?.list()) ?? [];
   if (store && all.some(({ id, name }) => id === key || name === key)) {
@@ -169,7 +179,8 @@ async function sourceOf(
     );
   }
   const reading = { readOnly: true };
-  const archive = await openDiskArchive(await openArchive(path, { ...reading, create: 'never' }), reading);
+  const options = { ...reading, relocated };
+  const archive = await openDiskArchive(await openArchive(path, { ...reading, create: 'never' }), options);
   return { archive, id: await onlyOneOf(archive, path) };
 }
 

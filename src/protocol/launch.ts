@@ -4,6 +4,15 @@
  */
 import { userError } from '../base/errors';
 import { Message, present } from './message';
+import {
+  parseSymbolFile,
+  parseThreads,
+  parseUserContext,
+  SYMBOL_FILES_MAX,
+  type KernelThreadsConfiguration,
+  type SymbolFileConfiguration,
+  type UserContextConfiguration,
+} from './symbol-files';
 
 export type DiskFormat = 'raw' | 'qcow2';
 
@@ -34,6 +43,11 @@ export interface LaunchConfiguration {
   readonly virtio: 'modern' | 'legacy';
   /** Prefixes of source paths in the debug information, and what to put in their place. */
   readonly sourceMap: Readonly<Record<string, string>>;
+  /** Symbols besides those of the program and the firmware; the first that knows an address is asked. */
+  readonly symbolFiles: readonly SymbolFileConfiguration[];
+  /** Threads of the kernel that do not run now. */
+  readonly threads?: KernelThreadsConfiguration;
+  readonly userContext?: UserContextConfiguration;
   /** Run without stopping at breakpoints (DAP's noDebug). */
   readonly noDebug: boolean;
   readonly cwd?: string;
@@ -43,6 +57,8 @@ export interface LaunchConfiguration {
   readonly checkpoint?: string;
   /** What the guest writes to its disks is forgotten with the session, and no part of saved checkpoints' layers. */
   readonly snapshot: boolean;
+  /** Where disk images are now that have moved since a checkpoint was saved, by where they were. */
+  readonly relocate: Readonly<Record<string, string>>;
 }
 
 export const MEMORY_BYTES_DEFAULT = 128 * 2 ** 20;
@@ -75,7 +91,9 @@ export function parseLaunch(value: unknown): LaunchConfiguration {
     console: message.optionalWord('console', ['integratedTerminal', 'debugConsole']) ?? 'integratedTerminal',
     idle: message.optionalWord('idle', ['wait', 'skip']) ?? 'wait',
     virtio: message.optionalWord('virtio', ['modern', 'legacy']) ?? 'modern',
-    sourceMap: parseSourceMap(message.field('sourceMap')),
+    sourceMap: parsePaths('sourceMap', message.field('sourceMap')),
+    relocate: parsePaths('relocate', message.field('relocate')),
+    symbolFiles: symbolFilesOf(message),
     noDebug: message.optionalFlag('noDebug') ?? false,
     snapshot: message.optionalFlag('snapshot') ?? false,
     ...present({
@@ -83,8 +101,21 @@ export function parseLaunch(value: unknown): LaunchConfiguration {
       cwd: message.optionalText('cwd'),
       store: textOrNothing(message, 'store'),
       checkpoint,
+      threads: partOf(message, 'threads', parseThreads),
+      userContext: partOf(message, 'userContext', parseUserContext),
     }),
   };
+}
+
+function symbolFilesOf(message: Message): SymbolFileConfiguration[] {
+  const files = message.optionalList('symbolFiles', parseSymbolFile) ?? [];
+  if (files.length <= SYMBOL_FILES_MAX) return files;
+  throw message.wrong('symbolFiles', `a list of at most ${String(SYMBOL_FILES_MAX)} files`, files);
+}
+
+function partOf<T>(message: Message, key: string, parse: (value: unknown) => T): T | undefined {
+  const value = message.field(key);
+  return value === undefined ? undefined : parse(value);
 }
 
 /** An empty text counts as absent: so a variable of launch.json can say that there is none. */
@@ -121,8 +152,8 @@ function memoryBytesOf(message: Message): number {
   throw userError('LAUNCH_MEMORY', `launch: "memory" is ${String(value)}; it must be from 16M to 2G`);
 }
 
-function parseSourceMap(value: unknown): Readonly<Record<string, string>> {
-  const message = new Message('sourceMap', value);
+function parsePaths(name: string, value: unknown): Readonly<Record<string, string>> {
+  const message = new Message(name, value);
   const keys = typeof value === 'object' && value !== null ? Object.keys(value) : [];
   return Object.fromEntries(keys.map((key) => [key, message.text(key)]));
 }

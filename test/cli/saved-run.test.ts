@@ -1,5 +1,6 @@
 /** Checkpoints from the command line, end to end: saved by one process, gone on from by another (row S22), and all that can be wrong with them. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
@@ -15,6 +16,8 @@ import { UserError } from '../../src/base/errors';
 import { parseRun } from '../../src/cli/options';
 import { DATA_START } from '../../src/checkpoint/store/format';
 import { sealedForTest } from '../checkpoint/store/newer';
+import { startDisk } from '../support/guest-code';
+import { requireTool } from '../support/tools';
 import { CommandLine, type Outcome, type Report } from './support';
 
 const cli = new CommandLine();
@@ -253,34 +256,7 @@ describe('chronovisor run: with a store', () => {
  * each time. By polling.
  */
 const DISK_PROGRAM = `
-        .equ disk, 0x10008000
-        .equ rings, 0x80100000
-        li s0, disk
-        li t0, 3
-        sw t0, 0x70(s0)
-        sw zero, 0x24(s0)
-        sw zero, 0x20(s0)
-        li t0, 1
-        sw t0, 0x24(s0)
-        sw t0, 0x20(s0)
-        li t0, 11
-        sw t0, 0x70(s0)
-        sw zero, 0x30(s0)
-        li t0, 8
-        sw t0, 0x38(s0)
-        li s1, rings
-        sw s1, 0x80(s0)
-        sw zero, 0x84(s0)
-        addi t0, s1, 256
-        sw t0, 0x90(s0)
-        sw zero, 0x94(s0)
-        addi t0, s1, 512
-        sw t0, 0xa0(s0)
-        sw zero, 0xa4(s0)
-        li t0, 1
-        sw t0, 0x44(s0)
-        li t0, 15
-        sw t0, 0x70(s0)
+        ${startDisk(7)}
         li s2, 0
     request:
         andi s3, s2, 1
@@ -380,6 +356,23 @@ describe('chronovisor run: a store and disks', () => {
     }
   });
 
+  it('S18: goes on when the image and what it is backed by have both moved, told so', async function () {
+    requireTool(this, 'qemu-img');
+    const [base, over] = [cli.file('below.raw', image), cli.path('over.qcow2')];
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', base, '-F', 'raw', over]);
+    const own = cli.path('relocated');
+    const half = String(Math.floor(whole.instructions / 2));
+    await run(...BARE, '--disk', over, '--store', own, '--checkpoint-at', half, program);
+    const moves = [base, over].map((path) => [path, `${path}.moved`] as const);
+    for (const [from, to] of moves) renameSync(from, to);
+    const resume = ['run', '--store', own, '--from', `at ${half}`];
+    await refuses('FILE_MISSING', ...resume);
+    const told = moves.flatMap(([from, to]) => ['--relocate', `${from}=${to}`]);
+    await refuses('FILE_MISSING', ...resume, ...told.slice(0, 2));
+    const resumed = await run(...resume.slice(1), ...told);
+    assert.equal(resumed.report.stateHash, whole.stateHash);
+  });
+
   it('S16: commits what a checkpoint has into the image, for who asks for it', async () => {
     const [base, own] = [cli.file('base.raw', image), cli.path('commit')];
     await run(...BARE, '--disk', base, '--store', own, '--save-on-exit', 'end', program);
@@ -417,6 +410,7 @@ describe('chronovisor run: usage of stores', () => {
     ['--store-max', '1G', 'a'],
     ['--store', 's'],
     ['--from', 'x', 'a', 'b'],
+    ['--from', 'x', '--relocate', 'old'],
   ];
   for (const args of wrong) {
     it(`refuses run ${args.join(' ')}`, () => {
