@@ -4,19 +4,41 @@
  */
 import { userError } from '../base/errors';
 
-/** A file, or anything like one, that need not be in memory as a whole. Synchronous. */
+/** A file, or a part of one, that need not be in memory as a whole. Synchronous. Nothing that it returns is written to. */
 export interface ByteSource {
   /** Bytes in all. */
   readonly size: number;
-  /** The bytes [offset, offset + length); fewer when the source ends before. */
+  /** The bytes [offset, offset + length), to be kept as long as one likes; fewer when the source ends before. */
   read(offset: number, length: number): Uint8Array;
+  /**
+   * Like read, with as many bytes behind them as cost nothing. They may be a view of what a cache holds, so that keeping a
+   * few of them would keep a page.
+   */
+  window(offset: number, length: number): Uint8Array;
+  /** True where read gives views and everything stays in memory anyway. */
+  readonly inMemory: boolean;
 }
 
 /** A source over bytes in memory; what it returns are views, not copies. */
 export const bytesSource = (bytes: Uint8Array): ByteSource => ({
   size: bytes.length,
+  inMemory: true,
   read: (offset, length) => bytes.subarray(offset, offset + length),
+  window: (offset) => bytes.subarray(offset),
 });
+
+/** [offset, offset + size) of a source, which must hold it. */
+export const partOf = (source: ByteSource, offset: number, size: number): ByteSource => ({
+  size,
+  inMemory: source.inMemory,
+  read: (at, length) => source.read(offset + at, Math.min(length, size - at)),
+  window: (at, length) => {
+    const found = source.window(offset + at, Math.min(length, size - at));
+    return found.length > size - at ? found.subarray(0, size - at) : found;
+  },
+});
+
+export const NO_BYTES: ByteSource = bytesSource(new Uint8Array(0));
 
 /** Where a reader stands, for messages: the coded error to throw and the name of what is being read. */
 export interface ReadContext {
@@ -24,22 +46,32 @@ export interface ReadContext {
   readonly name: string;
 }
 
+const EMPTY_BYTES = new Uint8Array(0);
+const EMPTY_VIEW = new DataView(EMPTY_BYTES.buffer);
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 const MAX_SAFE_HALF = 0x1f_ffff;
 
-/** A cursor over little-endian bytes [offset, end). Every method throws a UserError of `context.code` at the end. */
+/**
+ * A cursor over little-endian bytes [offset, end) of a source. Every method throws a UserError of `context.code` at the
+ * end. Bytes come from a window of the source, which is moved when a value lies outside of it.
+ */
 export class ByteReader {
   readonly end: number;
-  private readonly view: DataView;
+  readonly source: ByteSource;
+  private view: DataView = EMPTY_VIEW;
+  private bytes: Uint8Array = EMPTY_BYTES;
+  /** Offset of the window's first byte, and of the first byte behind it (never beyond `end`). */
+  private base = 0;
+  private limit = 0;
 
   constructor(
-    readonly bytes: Uint8Array,
+    source: ByteSource | Uint8Array,
     readonly context: ReadContext,
     public offset = 0,
-    end = bytes.length,
+    end = Infinity,
   ) {
-    this.end = Math.min(end, bytes.length);
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.source = source instanceof Uint8Array ? bytesSource(source) : source;
+    this.end = Math.min(end, this.source.size);
     if (!Number.isSafeInteger(offset) || offset < 0 || offset > this.end) this.fail();
   }
 
@@ -61,38 +93,48 @@ export class ByteReader {
 
   /** A reader of its own over the next `length` bytes, which this one skips. */
   take(length: number): ByteReader {
-    const start = this.advance(length);
-    return new ByteReader(this.bytes, this.context, start, start + length);
+    const start = this.offset;
+    this.skip(length);
+    return this.sharing(start, start + length);
   }
 
   /** A reader of its own from `offset` to the end of this one. */
   at(offset: number): ByteReader {
-    return new ByteReader(this.bytes, this.context, offset, this.end);
+    return this.sharing(offset, this.end);
   }
 
   skip(length: number): void {
-    this.advance(length);
+    if (!(length >= 0 && length <= this.end - this.offset)) this.fail();
+    this.offset += length;
   }
 
+  /** The next bytes, which may be kept. */
   block(length: number): Uint8Array {
-    const start = this.advance(length);
-    return this.bytes.subarray(start, start + length);
+    const start = this.offset;
+    this.skip(length);
+    const at = start - this.base;
+    if (at < 0 || start + length > this.limit) return this.source.read(start, length);
+    return this.source.inMemory ? this.bytes.subarray(at, at + length) : this.bytes.slice(at, at + length);
   }
 
   u8(): number {
-    return this.view.getUint8(this.advance(1));
+    const at = this.advance(1);
+    return this.view.getUint8(at);
   }
 
   i8(): number {
-    return this.view.getInt8(this.advance(1));
+    const at = this.advance(1);
+    return this.view.getInt8(at);
   }
 
   u16(): number {
-    return this.view.getUint16(this.advance(2), true);
+    const at = this.advance(2);
+    return this.view.getUint16(at, true);
   }
 
   i16(): number {
-    return this.view.getInt16(this.advance(2), true);
+    const at = this.advance(2);
+    return this.view.getInt16(at, true);
   }
 
   u24(): number {
@@ -101,19 +143,23 @@ export class ByteReader {
   }
 
   u32(): number {
-    return this.view.getUint32(this.advance(4), true);
+    const at = this.advance(4);
+    return this.view.getUint32(at, true);
   }
 
   i32(): number {
-    return this.view.getInt32(this.advance(4), true);
+    const at = this.advance(4);
+    return this.view.getInt32(at, true);
   }
 
   u64(): bigint {
-    return this.view.getBigUint64(this.advance(8), true);
+    const at = this.advance(8);
+    return this.view.getBigUint64(at, true);
   }
 
   i64(): bigint {
-    return this.view.getBigInt64(this.advance(8), true);
+    const at = this.advance(8);
+    return this.view.getBigInt64(at, true);
   }
 
   /** A 64-bit file offset or size, which has to be a safe integer. */
@@ -182,11 +228,17 @@ export class ByteReader {
 
   /** The text up to a NUL byte, which it skips. */
   cstring(): string {
-    const zero = this.bytes.indexOf(0, this.offset);
-    if (zero < 0 || zero >= this.end) this.fail('has a text without an end');
-    const text = decodeUtf8(this.bytes, this.offset, zero);
-    this.offset = zero + 1;
-    return text;
+    const start = this.offset;
+    for (let length = 1; ; length = Math.max(256, 2 * (this.limit - start))) {
+      const at = this.advance(Math.min(length, Math.max(1, this.end - start)));
+      const zero = this.bytes.indexOf(0, at);
+      if (zero >= 0 && this.base + zero < this.limit) {
+        this.offset = this.base + zero + 1;
+        return decodeUtf8(this.bytes, at, zero);
+      }
+      if (this.limit >= this.end) this.fail('has a text without an end');
+      this.offset = start;
+    }
   }
 
   private lebBits(): { value: bigint; bits: number; negative: boolean } {
@@ -202,11 +254,32 @@ export class ByteReader {
     }
   }
 
+  /** Skips the next bytes and returns where in the window they are; `view` and `bytes` may be others afterwards. */
   private advance(length: number): number {
     const start = this.offset;
-    if (length < 0 || !(length <= this.end - start)) this.fail();
-    this.offset = start + length;
-    return start;
+    const next = start + length;
+    if (start < this.base || next > this.limit) this.moveWindow(start, next);
+    this.offset = next;
+    return start - this.base;
+  }
+
+  private moveWindow(start: number, next: number): void {
+    if (!(start >= 0 && next >= start && next <= this.end)) this.fail();
+    this.bytes = this.source.window(start, next - start);
+    this.base = start;
+    this.limit = Math.min(this.end, start + this.bytes.length);
+    // The file became shorter while it was open.
+    if (next > this.limit) this.fail();
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  }
+
+  private sharing(offset: number, end: number): ByteReader {
+    const reader = new ByteReader(this.source, this.context, offset, end);
+    reader.bytes = this.bytes;
+    reader.view = this.view;
+    reader.base = this.base;
+    reader.limit = Math.min(this.limit, reader.end);
+    return reader;
   }
 }
 
@@ -214,18 +287,25 @@ const utf8 = new TextDecoder();
 
 /** UTF-8 text of bytes [start, end); what is not UTF-8 becomes U+FFFD. Names are short and nearly always ASCII. */
 const decodeUtf8 = (bytes: Uint8Array, start: number, end: number): string => {
-  let text = '';
+  if (end - start > MAX_SHORT_TEXT) return utf8.decode(bytes.subarray(start, end));
   for (let at = start; at < end; at++) {
-    const byte = bytes[at] ?? 0;
-    if (byte >= 0x80) return utf8.decode(bytes.subarray(start, end));
-    text += String.fromCharCode(byte);
+    if ((bytes[at] ?? 0) >= 0x80) return utf8.decode(bytes.subarray(start, end));
   }
-  return text;
+  // One call makes one flat string; a chain of concatenations takes many times its length in memory.
+  return String.fromCharCode(...bytes.subarray(start, end));
 };
 
+const MAX_SHORT_TEXT = 96;
+
 /** The NUL-terminated text at `offset` of a string section; '' when the offset is outside. */
-export const stringAt = (bytes: Uint8Array, offset: number): string => {
-  if (!(offset >= 0 && offset < bytes.length)) return '';
-  const zero = bytes.indexOf(0, offset);
-  return decodeUtf8(bytes, offset, zero < 0 ? bytes.length : zero);
+export const stringAt = (source: ByteSource | Uint8Array, offset: number): string => {
+  const from = source instanceof Uint8Array ? bytesSource(source) : source;
+  if (!(Number.isSafeInteger(offset) && offset >= 0 && offset < from.size)) return '';
+  for (let length = 1; ; length = Math.max(256, 2 * length)) {
+    const bytes = from.window(offset, length);
+    const zero = bytes.indexOf(0);
+    if (zero >= 0) return decodeUtf8(bytes, 0, zero);
+    if (bytes.length >= from.size - offset || bytes.length < length) return decodeUtf8(bytes, 0, bytes.length);
+    length = bytes.length;
+  }
 };

@@ -197,8 +197,8 @@ const readFrames = (
   const tables: FrameTable[] = [];
   for (const name of ['.debug_frame', '.zdebug_frame', '.eh_frame']) {
     const section = elf.sectionNamed(name);
-    const bytes = section && attempt(() => elf.sectionData(section));
-    if (section === undefined || bytes === undefined || bytes.length === 0) continue;
+    const bytes = section && attempt(() => elf.sectionSource(section));
+    if (section === undefined || bytes === undefined || bytes.size === 0) continue;
     const place = { bytes, address: section.address, isEh: name === '.eh_frame' };
     tables.push(
       new FrameTable(place, keep, (error) =>

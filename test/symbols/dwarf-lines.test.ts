@@ -24,7 +24,7 @@ const rowsOfReadelf = (path: string): string[] => {
 const ourRows = (file: SymbolFile): string[] => {
   const sections = dwarfSectionsOf(file.elf, (warning) => assert.fail(warning));
   const rows: string[] = [];
-  const size = sections.bytes('line').length;
+  const size = sections.source('line').size;
   for (let offset = 0; offset < size;) {
     const header = readLineHeader(sections, offset, 8);
     for (const row of runLineProgram(sections, header)) {

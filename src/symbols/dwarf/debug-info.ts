@@ -143,7 +143,7 @@ export class DebugInfo {
   /** For files that kept .debug_line alone. */
   private bareLineTables(): UnitInfo[] {
     const infos: UnitInfo[] = [];
-    const size = this.sections.bytes('line').length;
+    const size = this.sections.source('line').size;
     for (let offset = 0; offset < size;) {
       const info = new UnitInfo(this, undefined, offset, '');
       const header = info.lineHeader();

@@ -2,7 +2,7 @@
  * .debug_frame and .eh_frame (DWARF 5, 6.4.1; LSB "Exception Frames"): which rules unwind the frame at an address.
  * All entries are indexed on first use; their instructions run only when asked for.
  */
-import { ByteReader } from '../bytes';
+import { ByteReader, type ByteSource } from '../bytes';
 import { RangeIndex, type AddressRange } from '../range-index';
 import { runFrameProgram, type FrameCode, type FrameRules } from './frame-program';
 import { readInitialLength } from './unit';
@@ -31,7 +31,7 @@ interface Fde extends AddressRange {
 }
 
 export interface FrameSection {
-  readonly bytes: Uint8Array;
+  readonly bytes: ByteSource;
   /** Address of the section in memory, for pointers relative to themselves. */
   readonly address: bigint;
   readonly isEh: boolean;
@@ -103,7 +103,7 @@ export class FrameTable {
   }
 
   private readCie(section: ByteReader, offset: number): Cie | undefined {
-    const start = new ByteReader(section.bytes, section.context, offset);
+    const start = new ByteReader(section.source, section.context, offset);
     const { length, offsetSize } = readInitialLength(start);
     const reader = start.take(length);
     reader.skip(this.section.isEh ? 4 : offsetSize);

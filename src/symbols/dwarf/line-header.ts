@@ -1,6 +1,6 @@
 /** Line-table headers of DWARF 2 to 5 (DWARF 5, 6.2.4), with their directory and file tables. */
 import { userError } from '../../base/errors';
-import { stringAt, type ByteReader } from '../bytes';
+import type { ByteReader } from '../bytes';
 import { joinPath } from '../paths';
 import { LNCT } from './constants';
 import { readForm, type AttributeValue, type FormContext } from './forms';
@@ -126,8 +126,8 @@ const readEntries = (sections: DwarfSections, reader: ByteReader, context: FormC
 
 const pathText = (sections: DwarfSections, value: AttributeValue): string => {
   if (value.kind === 'text') return value.text;
-  if (value.kind === 'strp') return stringAt(sections.bytes('str'), value.offset);
-  return value.kind === 'lineStrp' ? stringAt(sections.bytes('line_str'), value.offset) : '';
+  if (value.kind === 'strp') return sections.text('str', value.offset);
+  return value.kind === 'lineStrp' ? sections.text('line_str', value.offset) : '';
 };
 
 /** The path of a file of the table; relative ones stand under the unit's directory. '' for an unknown index. */

@@ -3,7 +3,7 @@
  * units and split units (.dwo) are passed over; a skeleton unit serves with what it has.
  */
 import { userError } from '../../base/errors';
-import { stringAt, type ByteReader } from '../bytes';
+import type { ByteReader } from '../bytes';
 import type { AddressRange } from '../range-index';
 import { parseAbbreviations, type Abbreviation, type AbbreviationTable } from './abbrev';
 import { AT, TAG, UT } from './constants';
@@ -172,14 +172,14 @@ export class Unit {
       case 'text':
         return value.text;
       case 'strp':
-        return stringAt(this.sections.bytes('str'), value.offset);
+        return this.sections.text('str', value.offset);
       case 'lineStrp':
-        return stringAt(this.sections.bytes('line_str'), value.offset);
+        return this.sections.text('line_str', value.offset);
       case 'stringIndex': {
         const { offsetSize } = this.header;
         const base = offsetOf(this.rootAttribute(AT.strOffsetsBase)) ?? offsetSize * 2;
         const reader = this.sections.reader('str_offsets', base + value.index * offsetSize);
-        return stringAt(this.sections.bytes('str'), readOffset(reader, offsetSize));
+        return this.sections.text('str', readOffset(reader, offsetSize));
       }
       default:
         return undefined;

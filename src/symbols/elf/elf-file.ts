@@ -4,7 +4,15 @@
  * object has headers and symbols here but nothing to load.
  */
 import { userError } from '../../base/errors';
-import { ByteReader, stringAt, type ByteSource, type ReadContext } from '../bytes';
+import {
+  ByteReader,
+  bytesSource,
+  NO_BYTES,
+  partOf,
+  stringAt,
+  type ByteSource,
+  type ReadContext,
+} from '../bytes';
 import { decompressSection } from './compressed';
 import {
   ELF_HEADER_SIZE,
@@ -78,15 +86,21 @@ export class ElfFile {
     return this.byName.get(name);
   }
 
-  /** A section's bytes, inflated if need be; empty for SHT_NOBITS. */
+  /** A section's bytes, all in memory, inflated if need be; empty for SHT_NOBITS. */
   sectionData(section: ElfSection): Uint8Array {
-    if (section.type === SHT.nobits || section.type === SHT.null) return new Uint8Array(0);
-    const bytes = readExactly(this.source, section.fileOffset, section.size, {
-      code: 'ELF_TRUNCATED',
-      name: `section ${section.name}`,
-    });
+    const source = this.sectionSource(section);
+    return source.read(0, source.size);
+  }
+
+  /** A section to be read by parts; one that is compressed is inflated as a whole. */
+  sectionSource(section: ElfSection): ByteSource {
+    if (section.type === SHT.nobits || section.type === SHT.null || section.size === 0) return NO_BYTES;
+    const context = { code: 'ELF_TRUNCATED', name: `section ${section.name}` };
+    checkInside(this.source, section.fileOffset, section.size, context);
     const compressed = (section.flags & SHF.compressed) !== 0 || section.name.startsWith('.zdebug_');
-    return compressed ? decompressSection(section, bytes) : bytes;
+    if (!compressed) return partOf(this.source, section.fileOffset, section.size);
+    const bytes = readExactly(this.source, section.fileOffset, section.size, context);
+    return bytesSource(decompressSection(section, bytes));
   }
 
   /** Bytes of the file as they are: contents of a segment, for example. */
@@ -117,20 +131,25 @@ export class ElfFile {
   }
 }
 
+/** Throws when the source does not hold all of the bytes. Damaged headers have sizes that are no safe integers. */
+const checkInside = (source: ByteSource, offset: number, length: number, context: ReadContext): void => {
+  if (offset + length <= source.size) return;
+  throw userError(
+    context.code,
+    `${context.name} reaches beyond the end of the file (0x${offset.toString(16)} + ${String(length)} of ${String(source.size)} bytes); the file is truncated: build or copy it again`,
+  );
+};
+
 const readExactly = (
   source: ByteSource,
   offset: number,
   length: number,
   context: ReadContext,
 ): Uint8Array => {
-  const bytes = offset + length <= source.size ? source.read(offset, length) : new Uint8Array(0);
-  if (bytes.length < length || offset + length > source.size) {
-    throw userError(
-      context.code,
-      `${context.name} reaches beyond the end of the file (0x${offset.toString(16)} + ${String(length)} of ${String(source.size)} bytes); the file is truncated: build or copy it again`,
-    );
-  }
-  return bytes.length === length ? bytes : bytes.subarray(0, length);
+  checkInside(source, offset, length, context);
+  const bytes = source.read(offset, length);
+  if (bytes.length === length) return bytes;
+  throw userError(context.code, `${context.name} cannot be read: the file became shorter; open it again`);
 };
 
 /** The order matters for the message: a 32-bit x86 file is first of all for another architecture. */
