@@ -59,4 +59,5 @@ export * from './console';
 export * from './launch';
 export * from './saved';
 export * from './saved-guest';
+export * from './symbol-files';
 export * from './time';
