@@ -3,16 +3,7 @@ import assert from 'node:assert/strict';
 import { stateFromSections, stateToSections } from '../../src/checkpoint/store/machine-state';
 import { Bench } from '../support/bare-guest';
 import { busyGuest } from '../support/busy-guest';
-import type { Machine } from '../../src/machine/machine';
-
-async function reach(machine: Machine, until: number): Promise<void> {
-  while (machine.instret < until) {
-    const stop = machine.run(until);
-    if (stop.kind === 'waiting') await stop.waiting.whenReady();
-    else if (stop.kind === 'idle') machine.skipIdle(stop.skipTicks ?? 1);
-    else assert.equal(stop.kind, 'reached');
-  }
-}
+import { reach } from '../support/reach';
 
 describe('checkpoint: machine state in sections', () => {
   it('is restored from its sections as it was', async () => {

@@ -12,20 +12,12 @@ import { openStore } from '../../src/host/store/open-store';
 import { CSRS } from '../../src/isa/csr';
 import { Bench } from '../support/bare-guest';
 import { busyGuest } from '../support/busy-guest';
+import { reach } from '../support/reach';
 import { CommandLine, type Outcome } from './support';
 
 const cli = new CommandLine();
 const PAGE = 4096;
 const RAM = 0x8000_0000;
-
-async function reach({ machine }: Bench, until: number): Promise<void> {
-  while (machine.instret < until) {
-    const stop = machine.run(until);
-    if (stop.kind === 'waiting') await stop.waiting.whenReady();
-    else if (stop.kind === 'idle') machine.skipIdle(stop.skipTicks ?? 1);
-    else assert.equal(stop.kind, 'reached');
-  }
-}
 
 /** What RAM and registers were, in words of the machine itself. */
 interface Truth {
@@ -65,7 +57,7 @@ describe('chronovisor checkpoint', () => {
       ['twice', 50_000],
       ['twice', 50_000],
     ] as const) {
-      await reach(bench, until);
+      await reach(bench.machine, until);
       const truth = truthOf(bench);
       truths.push(truth);
       const { pages: _pages, disks: _disks, ...state } = machine.freeze();

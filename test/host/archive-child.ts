@@ -7,7 +7,8 @@ import { serialize } from 'node:v8';
 import type { Worker } from 'node:worker_threads';
 import type { CheckpointArchive, LoadedCheckpoint } from '../../src/checkpoint/archive';
 import { openArchive } from '../../src/host/archive';
-import { freeze, ramOf, reach, writer } from './archive-support';
+import { reach } from '../support/reach';
+import { freeze, ramOf, writer } from './archive-support';
 
 /** What a checkpoint holds, short enough to be told. */
 export interface Told {

@@ -6,7 +6,8 @@ import { UserError } from '../../src/base/errors';
 import type { SavedDisk, SaveProgress } from '../../src/checkpoint/archive';
 import { ZERO_FRAME, ZERO_LEAF } from '../../src/machine/layout';
 import { LinearMemory } from '../../src/machine/memory';
-import { Archives, assertHolds, freeze, MIB, PAGE, ramOf, reach, runUntil, writer } from './archive-support';
+import { reach } from '../support/reach';
+import { Archives, assertHolds, freeze, MIB, PAGE, ramOf, runUntil, writer } from './archive-support';
 
 const pointer = { path: 'disk.img', format: 'raw', sizeBytes: MIB, contentHash: '0123456789abcdef' };
 

@@ -5,8 +5,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { buildSync } from 'esbuild';
+import { reach } from '../support/reach';
 import { tell } from './archive-child';
-import { Archives, assertHolds, freeze, reach, writer } from './archive-support';
+import { Archives, assertHolds, freeze, writer } from './archive-support';
 
 describe('archive: processes', function () {
   this.timeout(60_000);

@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { CheckpointArchive, SaveJob } from '../../src/checkpoint/archive';
 import { randomFrom } from '../checkpoint/store/crash-space';
-import { Archives, freeze, MIB, ramOf, reach, writer } from './archive-support';
+import { reach } from '../support/reach';
+import { Archives, freeze, MIB, ramOf, writer } from './archive-support';
 
 const SEED = Number(process.env['CHRONOVISOR_SEED'] ?? 1);
 const STEPS = 80;

@@ -13,6 +13,7 @@ import type { OpenArchiveOptions } from '../../src/host/archive-protocol';
 import { preallocate } from '../../src/host/store/open-store';
 import type { Machine, MachineState } from '../../src/machine/machine';
 import { Bench, RAM, type BareOptions } from '../support/bare-guest';
+import { reach } from '../support/reach';
 import { findTool, inCi } from '../support/tools';
 
 export const MIB = 1024 * 1024;
@@ -42,16 +43,6 @@ export interface WriterOptions extends BareOptions {
 
 export function writer({ seed = 12_345, windowBytes = 4 * MIB, ...options }: WriterOptions = {}): Bench {
   return new Bench(`.equ SEED, ${seed}\n.equ WINDOW, ${windowBytes}\n${WRITER}`, options);
-}
-
-/** Runs to an instant; waits for disks. */
-export async function reach(machine: Machine, until: number): Promise<void> {
-  while (machine.instret < until) {
-    const stop = machine.run(until);
-    if (stop.kind === 'waiting') await stop.waiting.whenReady();
-    else if (stop.kind === 'idle') machine.skipIdle(stop.skipTicks ?? 1);
-    else assert.equal(stop.kind, 'reached');
-  }
 }
 
 /** Runs the guest on until `done` has settled, looking at the host's events between slices; the slices run. */

@@ -4,6 +4,7 @@ import { serialize } from 'node:v8';
 import { stateToSections } from '../../src/checkpoint/store/machine-state';
 import { busyGuest } from '../support/busy-guest';
 import { Bench } from '../support/bare-guest';
+import { reach } from '../support/reach';
 import { skipBecause } from '../support/tools';
 import {
   Archives,
@@ -12,7 +13,6 @@ import {
   infoOf,
   MIB,
   placeKinds,
-  reach,
   runUntil,
   writer,
   type Place,

@@ -3,10 +3,11 @@
  * gone back to every so often, or from any checkpoint before.
  */
 import assert from 'node:assert/strict';
-import type { Machine, MachineState } from '../../src/machine/machine';
+import type { MachineState } from '../../src/machine/machine';
 import { Random } from '../isa/random';
 import { Bench } from '../support/bare-guest';
 import { busyGuest } from '../support/busy-guest';
+import { reach } from '../support/reach';
 
 const END = 200_000;
 /** What is typed, when (I2). */
@@ -26,16 +27,6 @@ async function drive(bench: Bench, goal: number, cut: () => number = () => END):
     if (typed !== undefined) bench.type(typed);
     const next = [...INPUT.keys()].find((at) => at > machine.instret) ?? goal;
     await reach(machine, Math.min(goal, next, machine.instret + cut()));
-  }
-}
-
-async function reach(machine: Machine, until: number): Promise<void> {
-  for (;;) {
-    const stop = machine.run(until);
-    if (stop.kind === 'reached') return;
-    if (stop.kind === 'waiting') await stop.waiting.whenReady();
-    else if (stop.kind === 'idle' && stop.skipTicks !== undefined) machine.skipIdle(stop.skipTicks);
-    else assert.fail(`the guest runs on: ${JSON.stringify(stop)}`);
   }
 }
 
