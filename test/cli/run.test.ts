@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { requireTool } from '../support/tools';
+import { startDisk } from '../support/guest-code';
 import { CommandLine, outcomeOf } from './support';
 
 const cli = new CommandLine();
@@ -160,34 +161,7 @@ describe('chronovisor run: input and output', () => {
 
 /** Reads sector 1 of the disk in a slot, shows its first byte, overwrites the sector, and ends with the status as code. */
 const diskProgram = (slot: number): string => `
-        .equ disk, ${0x10001000 + 0x1000 * slot}
-        .equ rings, 0x80100000
-        li s0, disk
-        li t0, 3
-        sw t0, 0x70(s0)
-        sw zero, 0x24(s0)
-        sw zero, 0x20(s0)
-        li t0, 1
-        sw t0, 0x24(s0)
-        sw t0, 0x20(s0)
-        li t0, 11
-        sw t0, 0x70(s0)
-        sw zero, 0x30(s0)
-        li t0, 8
-        sw t0, 0x38(s0)
-        li s1, rings
-        sw s1, 0x80(s0)
-        sw zero, 0x84(s0)
-        addi t0, s1, 256
-        sw t0, 0x90(s0)
-        sw zero, 0x94(s0)
-        addi t0, s1, 512
-        sw t0, 0xa0(s0)
-        sw zero, 0xa4(s0)
-        li t0, 1
-        sw t0, 0x44(s0)
-        li t0, 15
-        sw t0, 0x70(s0)
+        ${startDisk(slot)}
         li s2, 0
     request:
         addi t0, s1, 1024

@@ -1,6 +1,7 @@
 /** Interrupts and ends of a run, as a bare guest in M-mode sees them: CLINT, Sstc, PLIC, WFI, finisher, HTIF, RTC. */
 import assert from 'node:assert/strict';
 import { Bench } from '../support/bare-guest';
+import { HEAR_UART } from '../support/guest-code';
 
 const INTERRUPT = 1n << 63n;
 
@@ -216,17 +217,7 @@ describe('interrupts', () => {
   it('the PLIC tells of UART input: claim, read, complete', () => {
     const bench = new Bench(
       handled(
-        `li t0, 0xc000028
-         li t1, 1
-         sw t1, (t0)
-         li t0, 0xc002000
-         li t1, 0x400
-         sw t1, (t0)
-         li t0, 0x10000000
-         li t1, 1
-         sb t1, 1(t0)
-         li t1, 0x800
-         csrw mie, t1
+        `${HEAR_UART}
          li s7, 0
          ${SLEEP}`,
         `li t0, 0xc200004

@@ -5,6 +5,7 @@ import { physAddr, instret } from '../../src/base/brand';
 import type { ConsoleOutput } from '../../src/timetravel/api';
 import { Random } from '../isa/random';
 import { busyGuest } from '../support/busy-guest';
+import { HEAR_UART, MAP_ALIAS } from '../support/guest-code';
 import { A0, S0, Travel } from './support';
 
 const NEVER_ENDING = `
@@ -276,17 +277,7 @@ describe('the input log', () => {
 
   it('wakes a guest that waits for input alone, while it waits', async () => {
     const guest = new Travel(
-      `   li t0, 0xc000028
-          li t1, 1
-          sw t1, (t0)
-          li t0, 0xc002000
-          li t1, 0x400
-          sw t1, (t0)
-          li t0, 0x10000000
-          li t1, 1
-          sb t1, 1(t0)
-          li t1, 0x800
-          csrw mie, t1
+      `   ${HEAR_UART}
           wfi
           lbu s0, (t0)
           j poweroff`,
@@ -348,19 +339,7 @@ describe('breakpoints and the MMU', () => {
   it('stop at the virtual address that was chosen, not at another one of the same page', async () => {
     // The page of `shared` is mapped at 0x40000000 too.
     const guest = new Travel(
-      `   .equ root, 0x80010000
-          la t0, root
-          li t1, 0x20000000 + 0xcf
-          sd t1, 16(t0)
-          sd t1, 8(t0)
-          li t1, 0xcf
-          sd t1, (t0)
-          srli t0, t0, 12
-          li t1, 8
-          slli t1, t1, 60
-          or t0, t0, t1
-          csrw satp, t0
-          sfence.vma
+      `   ${MAP_ALIAS}
           li s0, 0
           la s1, shared
           li t0, 0x40000000
