@@ -1,9 +1,10 @@
 /** Page frames: sharing of zero pages, copy-on-write, and a tree of frozen tables against plain arrays (I3). */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { CheckpointTree } from '../../src/checkpoint/tree';
 import { Machine } from '../../src/machine/machine';
 import { bareGuest, Bench, RAM } from '../support/bare-guest';
+import { MAP_ALIAS } from '../support/guest-code';
+import { TreeModel, type TreeStep } from '../support/tree-model';
 
 const PAGE = 4096;
 const LEAF = 1024 * PAGE;
@@ -61,19 +62,8 @@ describe('page frames', () => {
     // Reads through Sv39 address 0x40000000 and through the identity map; writes through the latter.
     const bench = new Bench(
       `
-        .equ root, 0x80010000
         .equ data, 0x80400000
-        la t0, root
-        li t1, 0x20000000 + 0xcf
-        sd t1, 16(t0)
-        sd t1, 8(t0)
-        li t1, 0xcf
-        sd t1, (t0)
-        srli t0, t0, 12
-        li t1, 8
-        slli t1, t1, 60
-        or t0, t0, t1
-        csrw satp, t0
+        ${MAP_ALIAS}
         li s0, 0x40400000
         la s1, data
         li s2, 0
@@ -107,13 +97,7 @@ describe('page frames', () => {
 /** A few pages in three leaves, so that leaves and frames are shared in all ways. */
 const PLACES = [0, 1, 2, 1023, 1024, 1025, 2048].map((page) => RAM + LEAF + page * PAGE);
 
-type Step =
-  | { readonly do: 'write'; readonly place: number; readonly offset: number; readonly value: number }
-  | { readonly do: 'clear' }
-  | { readonly do: 'take' }
-  | { readonly do: 'restore' | 'delete'; readonly pick: number };
-
-const step: fc.Arbitrary<Step> = fc.oneof(
+const step: fc.Arbitrary<TreeStep> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
@@ -131,96 +115,30 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** What the places hold. */
-const contents = (machine: Machine): number[][] => PLACES.map((place) => [...machine.memory.read(place, 8)]);
-
-class Model {
-  readonly machine = idle();
-  readonly tree = new CheckpointTree(this.machine, () => 0);
-  readonly expected = new Map<string, number[][]>();
-  private present = contents(this.machine);
-
-  take(): void {
-    const { id } = this.tree.take({ automatic: false, branch: 0, logIndex: 0, consoleLength: 0 });
-    this.expected.set(
-      id,
-      this.present.map((bytes) => [...bytes]),
-    );
-  }
-
-  apply(action: Step): void {
-    const { machine, tree, expected } = this;
-    const ids = [...expected.keys()];
-    switch (action.do) {
-      case 'write': {
-        machine.memory.write((PLACES[action.place] ?? 0) + action.offset, Uint8Array.of(action.value));
-        const bytes = this.present[action.place];
-        if (bytes) bytes[action.offset] = action.value;
-        return;
-      }
-      case 'clear':
-        machine.memory.clear();
-        this.present = PLACES.map(() => new Array<number>(8).fill(0));
-        return;
-      case 'take':
-        this.take();
-        return;
-      case 'restore': {
-        const id = ids[action.pick % ids.length];
-        if (id === undefined) return;
-        tree.restore(id);
-        this.present = (expected.get(id) ?? []).map((bytes) => [...bytes]);
-        return;
-      }
-      case 'delete': {
-        // The first one stays, as in a recording.
-        const id = ids[1 + (action.pick % Math.max(1, ids.length - 1))];
-        if (id === undefined) return;
-        tree.delete(id);
-        expected.delete(id);
-        return;
-      }
-    }
-  }
-
-  check(): void {
-    assert.deepEqual(contents(this.machine), this.present);
-  }
-}
-
 describe('a tree of frozen page tables', () => {
   it('keeps a frame that two siblings share when the table between them is deleted', () => {
-    const model = new Model();
-    const run = (...steps: Step[]): void => steps.forEach((action) => model.apply(action));
-    const write = (value: number): Step => ({ do: 'write', place: 0, offset: 0, value });
-    model.take();
+    const model = new TreeModel(idle(), PLACES);
+    const run = (...steps: TreeStep[]): void => steps.forEach((action) => model.applyStep(action));
+    const write = (value: number): TreeStep => ({ do: 'write', place: 0, offset: 0, value });
     run(write(1), { do: 'take' }, { do: 'take' });
     run({ do: 'restore', pick: 1 }, { do: 'take' });
     // Deletes the one between, then one of the two that descend from it; the freed frame would be handed out again.
     run({ do: 'delete', pick: 0 }, { do: 'delete', pick: 0 }, { do: 'take' });
     for (const place of PLACES.keys()) run({ do: 'write', place, offset: 1, value: 7 });
     run({ do: 'restore', pick: 1 });
-    model.check();
+    model.checkAll();
   });
 
   it('holds what plain arrays hold, never changes a frozen frame, and leaks none', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), (steps) => {
-        const model = new Model();
-        model.take();
+        const model = new TreeModel(idle(), PLACES);
         const baseline = model.machine.memory.framesInUse;
         for (const action of steps) {
-          model.apply(action);
-          model.check();
+          model.applyStep(action);
+          model.checkAll();
         }
-        // Every frozen table, in the order of taking, still holds its bytes (I3).
-        for (const [id, expected] of model.expected) {
-          model.tree.restore(id);
-          assert.deepEqual(contents(model.machine), expected, `checkpoint ${id}`);
-        }
-        const [root, ...others] = model.expected.keys();
-        model.tree.restore(root ?? '');
-        for (const id of others) model.tree.delete(id);
+        model.finish();
         assert.equal(model.machine.memory.framesInUse, baseline, 'frames in use');
       }),
       { numRuns: 40 },

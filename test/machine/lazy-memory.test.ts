@@ -4,13 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { CheckpointTree } from '../../src/checkpoint/tree';
 import { userError, UserError } from '../../src/base/errors';
 import { physAddr } from '../../src/base/brand';
+import { CowDisk } from '../../src/disk/cow-disk';
+import { MemoryImage } from '../../src/disk/images';
 import type { PageSource } from '../../src/machine/absent';
 import { Machine, type MachineState } from '../../src/machine/machine';
 import { bareGuest, Bench, RAM } from '../support/bare-guest';
 import { busyGuest } from '../support/busy-guest';
+import { DiskGuest, page, SECTOR } from '../support/disk-guest';
+import { reach } from '../support/reach';
+import { TestDisk } from '../support/test-disk';
+import { PLAIN, TreeModel, type TreeStep } from '../support/tree-model';
 
 const PAGE = 4096;
 const LEAF = 1024 * PAGE;
@@ -49,15 +54,6 @@ class CopiedRam implements PageSource {
 /** The machine goes on from `state` with all of its RAM absent. */
 function resumeLazily(machine: Machine, state: MachineState, source: PageSource): void {
   machine.restore({ ...state, pages: machine.memory.attach(source).pages });
-}
-
-async function reach(machine: Machine, until: number): Promise<void> {
-  while (machine.instret < until) {
-    const stop = machine.run(until);
-    if (stop.kind === 'waiting') await stop.waiting.whenReady();
-    else if (stop.kind === 'idle') machine.skipIdle(stop.skipTicks ?? 1);
-    else assert.equal(stop.kind, 'reached');
-  }
 }
 
 describe('absent pages', () => {
@@ -209,6 +205,37 @@ describe('the first touch of an absent page', () => {
     assert.deepEqual(at(true), eager);
   });
 
+  it('a virtio disk, whose request was pending when the state was frozen', async () => {
+    const end = async (isLazy: boolean): Promise<readonly unknown[]> => {
+      const image = Uint8Array.from({ length: 64 * SECTOR }, (_, at) => at >> 9);
+      const disk = new TestDisk(new CowDisk(new MemoryImage(image)));
+      const guest = new DiskGuest(disk);
+      const { machine } = guest;
+      machine.memory.write(page(0), new Uint8Array(PAGE).fill(0x77));
+      guest.read(9, 2, page(0) + SECTOR);
+      guest.write(20, new Uint8Array(SECTOR).fill(0x99), page(1));
+      const state = machine.freeze();
+      const source = CopiedRam.of(machine);
+      if (isLazy) resumeLazily(machine, state, source);
+      else machine.restore(state);
+      // From before the restore and after it; only what belongs to this world counts.
+      await disk.letGoReversed();
+      await guest.drain();
+      const dma = (page(0) - RAM) / PAGE;
+      assert.equal(source.fetched.has(dma), isLazy);
+      guest.read(20, 1, page(2));
+      await disk.letGoReversed();
+      await guest.drain();
+      assert.equal(guest.answered, 3);
+      return [0, 1, 2].map((index) => [guest.status(index), guest.bytes(page(index), PAGE)]);
+    };
+    const eager = await end(false);
+    const expected = new Uint8Array(PAGE).fill(0x77);
+    expected.fill(9, SECTOR, 2 * SECTOR).fill(10, 2 * SECTOR, 3 * SECTOR);
+    assert.deepEqual(eager[0], [0, expected]);
+    assert.deepEqual(await end(true), eager);
+  });
+
   it('a page walk, and the A and D bits that it sets', () => {
     const end = (isLazy: boolean): string => {
       const bench = new Bench(
@@ -248,10 +275,9 @@ describe('the first touch of an absent page', () => {
 const PLACES = [0, 1, 70, 1023, 1024, 1025, 2047, 2048, 3000].map((page) => RAM + LEAF + page * PAGE);
 
 type Step =
-  | { readonly do: 'write'; readonly place: number; readonly offset: number; readonly value: number }
+  | TreeStep
   | { readonly do: 'read'; readonly place: number }
-  | { readonly do: 'clear' | 'take' | 'attach' | 'hash' | 'detach' | 'deletePresent' }
-  | { readonly do: 'restore' | 'delete'; readonly pick: number };
+  | { readonly do: 'attach' | 'hash' | 'detach' | 'deletePresent' };
 
 const place = fc.nat(PLACES.length - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -287,56 +313,28 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-const PLAIN = { automatic: false, branch: 0, logIndex: 0, consoleLength: 0 };
-
 /** Machines are dear: one for all runs. */
 const shared = new Machine(bareGuest('j .', { ramBytes: 16 << 20 }).config, () => undefined);
 
-class Model {
-  readonly machine = shared;
-  readonly tree = new CheckpointTree(this.machine, () => 0);
-  readonly expected = new Map<string, number[][]>();
+class Model extends TreeModel {
   /** The checkpoint that was gone to last. */
   private gone: string | undefined;
-  present = PLACES.map(() => new Array<number>(8).fill(0));
 
   constructor() {
     shared.memory.clear();
-    this.take();
+    super(shared, PLACES);
   }
 
-  take(): MachineState {
-    const { id, state } = this.tree.take(PLAIN);
-    this.note(id);
-    return state;
-  }
-
-  private note(id: string): void {
-    this.expected.set(
-      id,
-      this.present.map((bytes) => [...bytes]),
-    );
+  protected override restore(id: string): void {
+    super.restore(id);
+    this.gone = id;
   }
 
   apply(action: Step): void {
     const { tree, expected, machine } = this;
-    const ids = [...expected.keys()];
     switch (action.do) {
-      case 'write': {
-        machine.memory.write((PLACES[action.place] ?? 0) + action.offset, Uint8Array.of(action.value));
-        const bytes = this.present[action.place];
-        if (bytes) bytes[action.offset] = action.value;
-        return;
-      }
       case 'read':
         this.check(action.place);
-        return;
-      case 'clear':
-        machine.memory.clear();
-        this.present = PLACES.map(() => new Array<number>(8).fill(0));
-        return;
-      case 'take':
-        this.take();
         return;
       case 'hash':
         machine.stateHash();
@@ -347,9 +345,8 @@ class Model {
       case 'deletePresent': {
         // The guest's pages descend from one that is gone, and are its own.
         const id = this.gone;
-        if (id === ids[0] || id === undefined || !expected.has(id)) return;
-        tree.delete(id);
-        expected.delete(id);
+        if (id === expected.keys().next().value || id === undefined || !expected.has(id)) return;
+        this.delete(id);
         return;
       }
       case 'attach': {
@@ -359,34 +356,12 @@ class Model {
         const state = { ...this.take(), pages: machine.memory.attach(new CopiedRam(ram)).pages };
         const { id } = tree.adopt(state, PLAIN);
         this.note(id);
-        tree.restore(id);
-        this.gone = id;
+        this.restore(id);
         return;
       }
-      case 'restore': {
-        const id = ids[action.pick % ids.length];
-        if (id === undefined) return;
-        tree.restore(id);
-        this.gone = id;
-        this.present = (expected.get(id) ?? []).map((bytes) => [...bytes]);
-        return;
-      }
-      case 'delete': {
-        const id = ids[1 + (action.pick % Math.max(1, ids.length - 1))];
-        if (id === undefined) return;
-        tree.delete(id);
-        expected.delete(id);
-        return;
-      }
+      default:
+        this.applyStep(action);
     }
-  }
-
-  check(index: number): void {
-    assert.deepEqual([...this.machine.memory.read(PLACES[index] ?? 0, 8)], this.present[index]);
-  }
-
-  checkAll(): void {
-    for (const index of PLACES.keys()) this.check(index);
   }
 }
 
@@ -420,14 +395,7 @@ describe('a tree of page tables with absent pages', () => {
         const baseline = shared.memory.framesInUse;
         for (const action of steps) model.apply(action);
         model.checkAll();
-        for (const [id, expected] of model.expected) {
-          model.tree.restore(id);
-          model.present = expected;
-          model.checkAll();
-        }
-        const [root, ...others] = model.expected.keys();
-        model.tree.restore(root ?? '');
-        for (const id of others) model.tree.delete(id);
+        model.finish();
         shared.memory.detachUnused();
         assert.equal(shared.memory.framesInUse, baseline, 'frames in use');
       }),
