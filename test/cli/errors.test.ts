@@ -6,7 +6,8 @@ import { UserError } from '../../src/base/errors';
 import { parseRun } from '../../src/cli/options';
 import { assemble } from '../support/assembler';
 import { buildElf } from '../support/elf-builder';
-import { CommandLine, outcomeOf, RAM } from './support';
+import { RAM } from '../support/bare-guest';
+import { CommandLine, outcomeOf } from './support';
 
 const cli = new CommandLine();
 before(() => cli.build());

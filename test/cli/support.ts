@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble, type Assembled } from '../support/assembler';
+import { EPILOGUE, RAM } from '../support/bare-guest';
 import { buildElf, type ElfOptions } from '../support/elf-builder';
 
 export interface Outcome {
@@ -21,15 +22,6 @@ export interface Report {
   readonly seconds: number;
   readonly mips: number;
 }
-
-export const RAM = 0x8000_0000;
-const EPILOGUE = `
-    .align 3
-    poweroff:
-        li t6, 0x100000
-        li t5, 0x5555
-        sw t5, (t6)
-        j .`;
 
 export class CommandLine {
   private readonly folder = mkdtempSync(join(tmpdir(), 'chronovisor-cli-'));

@@ -13,7 +13,7 @@ export const RAM = 0x8000_0000;
 const MiB = 1 << 20;
 
 /** Behind every program: `j poweroff` ends it, `j fail` ends it with a0 as its exit code. */
-const EPILOGUE = `
+export const EPILOGUE = `
     .align 3
     poweroff:
         li t6, 0x100000

@@ -1,26 +1,11 @@
 /** A guest with its history, as the tests of time travel use it. */
 import assert from 'node:assert/strict';
 import { instret } from '../../src/base/brand';
-import type { HostClock, MoveOptions, Stop, StopPoints } from '../../src/timetravel/api';
+import { hostClock } from '../../src/host/clock';
+import type { MoveOptions, Stop, StopPoints } from '../../src/timetravel/api';
 import { TimeMachine, type TimeMachineOptions } from '../../src/timetravel/time-machine';
 import type { Assembled } from '../support/assembler';
 import { bareGuest, type BareGuest, type BareOptions } from '../support/bare-guest';
-
-export const hostClock: HostClock = {
-  now: () => performance.now(),
-  yield: () => new Promise((resolve) => setImmediate(resolve)),
-  sleep: (ms) => {
-    let wake = (): void => undefined;
-    const done = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    return { done, wake: () => wake() };
-  },
-};
 
 export class Travel {
   readonly time: TimeMachine;
