@@ -20,7 +20,7 @@ import {
 import type { DiskConfig, LoadSegment, MachineConfig } from '../machine/config';
 import { RAM_BASE } from '../machine/layout';
 import type { DiskConfiguration, LaunchConfiguration } from '../protocol';
-import { bytesSource } from '../symbols/bytes';
+import type { ByteSource } from '../symbols/bytes';
 import { ElfFile } from '../symbols/elf/elf-file';
 import { loadableSegments, segmentBytes, type LoadableSegment } from '../symbols/elf/load';
 import { SymbolFile } from '../symbols/symbol-file';
@@ -32,6 +32,11 @@ import { TimeMachine, type TimeMachineOptions } from '../timetravel/time-machine
 export interface GuestFiles {
   /** The whole file. Rejects with UserError FILE_MISSING or FILE_UNREADABLE, which name the path. */
   readFile(path: string): Promise<Uint8Array>;
+  /**
+   * Opens a file to be read by parts for as long as these files are in use: programs with their symbols, of which a small part
+   * is needed. Rejects as readFile does.
+   */
+  openSource(path: string): Promise<ByteSource>;
   /** Opens a disk image (or its backing file, named by the image `from`) for reading. */
   readonly openDisk: OpenFile;
   /** An absolute path from one that may be relative to `cwd`. */
@@ -80,7 +85,7 @@ export async function openGuest(
   const { firmware, firmwareElf } = await loadFirmware(settings.firmware, files, resolve);
   const programPath = resolve(settings.program);
   const program = loadProgram(
-    await files.readFile(programPath),
+    await files.openSource(programPath),
     (bytes) => kernelImage(bytes, firmware),
     programPath,
   );
@@ -120,7 +125,11 @@ async function loadFirmware(
 ): Promise<{ readonly firmware: Firmware; readonly firmwareElf: ElfFile | undefined }> {
   if (name === 'none' || name === 'builtin') return { firmware: { kind: name }, firmwareElf: undefined };
   const path = resolve(name);
-  const { image, elf } = loadProgram(await files.readFile(path), (bytes) => rawImage(bytes, RAM_BASE), path);
+  const { image, elf } = loadProgram(
+    await files.openSource(path),
+    (bytes) => rawImage(bytes, RAM_BASE),
+    path,
+  );
   return { firmware: { kind: 'image', image }, firmwareElf: elf };
 }
 
@@ -128,15 +137,16 @@ const isElf = (bytes: Uint8Array): boolean =>
   bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
 
 /** An ELF file by its segments; anything else as a raw image. */
-function loadProgram(bytes: Uint8Array, raw: (bytes: Uint8Array) => BootImage, path: string): LoadedProgram {
-  if (bytes.length === 0) throw userError('PROGRAM_EMPTY', `${path} is empty: build it again.`);
-  if (!isElf(bytes)) {
-    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+function loadProgram(file: ByteSource, raw: (bytes: Uint8Array) => BootImage, path: string): LoadedProgram {
+  if (file.size === 0) throw userError('PROGRAM_EMPTY', `${path} is empty: build it again.`);
+  const magic = file.read(0, 4);
+  if (!isElf(magic)) {
+    if (magic[0] === 0x1f && magic[1] === 0x8b) {
       throw userError('PROGRAM_COMPRESSED', `${path} is compressed: unpack it with gunzip first.`);
     }
-    return { image: raw(bytes), elf: undefined };
+    return { image: raw(file.read(0, file.size)), elf: undefined };
   }
-  const elf = ElfFile.open(bytesSource(bytes));
+  const elf = ElfFile.open(file);
   const loadable = placedSegments(elf);
   const segments: LoadSegment[] = loadable.map((segment) => ({
     address: Number(segment.paddr),

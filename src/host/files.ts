@@ -6,6 +6,7 @@ import { messageOf, userError, type UserError } from '../base/errors';
 import type { GuestFiles } from '../dap/guest';
 import type { SessionHost } from '../dap/ports';
 import { hostClock } from './clock';
+import { PagedFile } from './paged-file';
 
 /** Larger programs cannot fit any guest. */
 const MAX_FILE_BYTES = 2 ** 31;
@@ -20,12 +21,25 @@ function fileError(path: string, error: unknown): UserError {
   return userError('FILE_UNREADABLE', `${path} cannot be read: ${messageOf(error)}.`, error);
 }
 
+/** The caller closes it. Rejects as GuestFiles.openSource does. */
+export function openPaged(path: string): PagedFile {
+  try {
+    const file = PagedFile.open(path);
+    if (file.size <= MAX_FILE_BYTES) return file;
+    file.close();
+  } catch (error) {
+    throw codeOf(error) === 'FILE_UNREADABLE' ? error : fileError(path, error);
+  }
+  throw tooLarge(path);
+}
+
+const tooLarge = (path: string): UserError =>
+  userError('FILE_TOO_LARGE', `${path} is larger than 2 GiB: no guest can hold it.`);
+
 async function readWhole(path: string): Promise<Uint8Array> {
   try {
     const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) {
-      throw userError('FILE_TOO_LARGE', `${path} is larger than 2 GiB: no guest can hold it.`);
-    }
+    if (size > MAX_FILE_BYTES) throw tooLarge(path);
     return new Uint8Array(await readFile(path));
   } catch (error) {
     if (codeOf(error) === 'FILE_TOO_LARGE') throw error;
@@ -35,6 +49,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
 
 export const guestFiles: GuestFiles = {
   readFile: readWhole,
+  openSource: (path) => Promise.resolve().then(() => openPaged(path)),
   openDisk: async (name, from) => {
     const path = from === undefined || isAbsolute(name) ? name : join(dirname(from), name);
     const file = await open(path, 'r').catch((error: unknown) => {

@@ -22,7 +22,8 @@ import {
 } from '../protocol';
 import { openArchive } from './archive';
 import { openDiskArchive } from './disk/disk-archive';
-import { guestFiles } from './files';
+import { guestFiles, openPaged } from './files';
+import type { PagedFile } from './paged-file';
 
 export interface LaunchRequest {
   readonly settings: GuestSettings;
@@ -65,7 +66,9 @@ export async function launchGuest(
 ): Promise<Launched> {
   const resolve = (path: string): string => guestFiles.resolve(path, request.settings.cwd);
   const open: DiskArchive[] = [];
+  const files = new HashedFiles();
   const close = async (): Promise<void> => {
+    files.close();
     for (const archive of open.splice(0).reverse()) await archive.close();
   };
   let loaded: LoadedCheckpoint | undefined;
@@ -82,7 +85,6 @@ export async function launchGuest(
         : await sourceOf(request.checkpoint, store, resolve, relocated);
     if (source && source.archive !== store) open.push(source.archive);
     loaded = await source?.archive.load(source.id);
-    const files = new HashedFiles();
     const disksOnly = request.disksOnly === true || loaded?.summary.ramBytes === 0;
     const settings = loaded
       ? await settingsOf(request, loaded.summary, files, resolve, disksOnly)
@@ -103,7 +105,7 @@ export async function launchGuest(
     if (disksOnly) loaded?.close();
     // From now on it is the guest's.
     loaded = undefined;
-    const identity = store && describeGuest(settings, files, resolve);
+    const identity = store && (await describeGuest(settings, files, resolve));
     return {
       guest,
       ...(store && identity && request.snapshot !== true
@@ -221,51 +223,67 @@ export function findCheckpoint(all: readonly CheckpointSummary[], key: string): 
 
 // --- of which guest
 
-/** Files of the host, each read once, with the hash of the very bytes that the guest gets. */
-class HashedFiles {
-  private readonly read = new Map<string, Promise<Uint8Array>>();
-  private readonly hashes = new Map<string, string>();
-  readonly files: GuestFiles = { ...guestFiles, readFile: (path) => this.readFile(path) };
+/** Bytes hashed at once. */
+const HASHED_AT_ONCE = 4 * 2 ** 20;
 
-  /** Of a file that was read. */
-  of(path: string): GuestFile {
-    return { path, hash: this.hashes.get(path) ?? '' };
-  }
+/** Files of the host, each opened once, with the hash of the very bytes that the guest gets. */
+class HashedFiles {
+  private readonly open = new Map<string, PagedFile>();
+  private readonly hashes = new Map<string, string>();
+  readonly files: GuestFiles = {
+    ...guestFiles,
+    readFile: async (path) => {
+      const file = await this.opened(path);
+      return file.read(0, file.size);
+    },
+    openSource: (path) => this.opened(path),
+  };
 
   async hashed(path: string): Promise<GuestFile> {
-    await this.readFile(path);
-    return this.of(path);
+    const hash = this.hashes.get(path) ?? hashOf(partsOf(await this.opened(path)));
+    this.hashes.set(path, hash);
+    return { path, hash };
   }
 
-  private readFile(path: string): Promise<Uint8Array> {
-    let reading = this.read.get(path);
-    if (!reading) {
-      reading = guestFiles.readFile(path).then((bytes) => {
-        this.hashes.set(path, `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
-        return bytes;
-      });
-      this.read.set(path, reading);
-    }
-    return reading;
+  /** What was opened is empty from now on. */
+  close(): void {
+    for (const file of this.open.values()) file.close();
   }
+
+  private async opened(path: string): Promise<PagedFile> {
+    const file = this.open.get(path) ?? openPaged(path);
+    this.open.set(path, file);
+    return file;
+  }
+}
+
+function* partsOf(file: PagedFile): Generator<Uint8Array> {
+  for (let at = 0; at < file.size; at += HASHED_AT_ONCE) yield file.read(at, HASHED_AT_ONCE);
+}
+
+function hashOf(parts: Iterable<Uint8Array>): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return `sha256:${hash.digest('hex')}`;
 }
 
 const isFile = (firmware: string): boolean => firmware !== 'builtin' && firmware !== 'none';
 
-function describeGuest(
+async function describeGuest(
   settings: GuestSettings,
   files: HashedFiles,
   resolve: (path: string) => string,
-): SavedGuest {
+): Promise<SavedGuest> {
   const { program, firmware, memoryBytes, harts, kernelArgs, initrd, disks, virtio = 'modern' } = settings;
   return {
-    program: files.of(resolve(program)),
-    firmware: firmware === 'builtin' || firmware === 'none' ? firmware : files.of(resolve(firmware)),
+    program: await files.hashed(resolve(program)),
+    firmware:
+      firmware === 'builtin' || firmware === 'none' ? firmware : await files.hashed(resolve(firmware)),
     memoryBytes,
     harts,
     kernelArgs,
     virtio,
-    ...(initrd === undefined ? {} : { initrd: files.of(resolve(initrd)) }),
+    ...(initrd === undefined ? {} : { initrd: await files.hashed(resolve(initrd)) }),
     disks: disks.map((disk) => ({ ...disk, file: resolve(disk.file) })),
   };
 }

@@ -305,7 +305,8 @@ export const stringAt = (source: ByteSource | Uint8Array, offset: number): strin
     const bytes = from.window(offset, length);
     const zero = bytes.indexOf(0);
     if (zero >= 0) return decodeUtf8(bytes, 0, zero);
-    if (bytes.length >= from.size - offset || bytes.length < length) return decodeUtf8(bytes, 0, bytes.length);
+    if (bytes.length >= from.size - offset || bytes.length < length)
+      return decodeUtf8(bytes, 0, bytes.length);
     length = bytes.length;
   }
 };
