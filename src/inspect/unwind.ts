@@ -1,8 +1,9 @@
 /**
  * Call stacks. Each frame is unwound by the best means there is: call frame information; the frame's shape read from
  * its instructions (by s0 if it is a frame pointer there, else by sp); the s0 chain of the psABI; the return address
- * in ra of a leaf. A return address counts only if a call stands before it. Bounded by maxFrames, never loops: a frame
- * that was seen already, or a stack that shrinks, ends the walk.
+ * in ra of a leaf. A return address counts only if a call stands before it. In a trap handler the code that was interrupted
+ * follows, by what the code at the vector has saved: in another address space, if need be, where other symbols hold.
+ * Bounded by maxFrames, never loops: a frame that was seen already, or a stack that shrinks, ends the walk.
  */
 import { UserError } from '../base/errors';
 import { evaluateDwarfExpression } from '../symbols/dwarf/expression';
@@ -13,6 +14,7 @@ import type { LineInfo } from '../symbols/source-lines';
 import type { Symbols } from '../symbols/symbols';
 import { followsCall, scanPrologue, type FrameShape } from './prologue';
 import { FP, isPreserved, RA, SP } from './registers';
+import { followTrapEntry, type TrapEntry } from './trap-entry';
 import { readUnsigned, type MachineView } from './view';
 
 /**
@@ -20,6 +22,16 @@ import { readUnsigned, type MachineView } from './view';
  * 'heuristic' by instructions or ra; 'trap' is the code that a trap interrupted.
  */
 export type FrameKind = 'top' | 'cfi' | 'fp' | 'heuristic' | 'trap';
+
+type Privilege = MachineView['privilege'];
+
+/** Why a frame of kind 'trap' was left. */
+export interface TrapInfo {
+  /** Value of scause or mcause; undefined where it is not known any more. */
+  readonly cause: bigint | undefined;
+  /** The mode that was interrupted. */
+  readonly from: Privilege;
+}
 
 export interface Frame {
   /** For callers: the return address (the call is just before it). */
@@ -32,16 +44,38 @@ export interface Frame {
   readonly line?: LineInfo;
   /** Functions inlined at this place, innermost first. */
   readonly inlined: readonly InlinedFunction[];
-  /** Values of x0..x31 in this frame; undefined where they are lost. */
+  /** Values of x0..x31 in this frame, then of f0..f31; undefined where they are lost. */
   readonly registers: readonly (bigint | undefined)[];
   readonly kind: FrameKind;
+  /** The mode that this frame's code runs in. */
+  readonly privilege: Privilege;
+  /** Of frames of kind 'trap'. */
+  readonly trap?: TrapInfo;
+}
+
+/** What code of one mode sees: other modes may have other programs at the same addresses, and other memory. */
+export interface UnwindSpace {
+  readonly symbols: UnwindSymbols;
+  readonly view: MachineView;
+}
+
+/** A program that was interrupted, as its kernel keeps it. */
+export interface InterruptedContext {
+  readonly pc: bigint;
+  /** x0..x31, then f0..f31. */
+  readonly registers: readonly (bigint | undefined)[];
+  readonly cause?: bigint;
 }
 
 export interface UnwindOptions {
   readonly maxFrames: number;
+  /** For code that a trap interrupted; that of the hart, where absent. */
+  readonly spaceOf?: (privilege: Privilege, pc: bigint) => UnwindSpace;
+  /** Asked where a walk through S-mode ends: the program that the kernel works for. */
+  readonly userContext?: () => InterruptedContext | undefined;
 }
 
-type UnwindSymbols = Pick<Symbols, 'functionAt' | 'lineAt' | 'inlinedAt' | 'frameInfoAt'>;
+export type UnwindSymbols = Pick<Symbols, 'functionAt' | 'lineAt' | 'inlinedAt' | 'frameInfoAt'>;
 
 type Registers = readonly (bigint | undefined)[];
 
@@ -52,6 +86,9 @@ interface Walked {
   readonly exact: boolean;
   readonly registers: Registers;
   readonly kind: FrameKind;
+  readonly privilege: Privilege;
+  readonly space: UnwindSpace;
+  readonly trap?: TrapInfo;
 }
 
 /** The caller of a frame, and the frame's own CFA. */
@@ -63,37 +100,102 @@ interface Step {
 
 /** The frames from the innermost outwards; at least the top one. Never throws for what the guest holds. */
 export const unwind = (view: MachineView, symbols: UnwindSymbols, options: UnwindOptions): Frame[] =>
-  new Unwinder(view, symbols).walk(options.maxFrames);
+  new Unwinder(view, symbols, options).walk();
+
+/** From a context that a kernel has saved: of a thread that does not run now. */
+export const unwindFrom = (
+  view: MachineView,
+  symbols: UnwindSymbols,
+  options: UnwindOptions,
+  { pc, registers }: InterruptedContext,
+): Frame[] => new Unwinder(view, symbols, options).walk({ pc, registers });
 
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 
+const FLOAT = 32;
+/** CSR numbers of M-mode; those of S-mode are 0x200 less. */
+const MSTATUS = 0x300;
+const MEPC = 0x341;
+const MCAUSE = 0x342;
+const ECALL = 0x73n;
+/** Exceptions that are calls: of a kernel's own making, so that its return address is behind the instruction. */
+const isEnvironmentCall = (cause: bigint | undefined): boolean =>
+  cause === 8n || cause === 9n || cause === 11n;
+
+const isKept = (index: number): boolean =>
+  index < FLOAT
+    ? isPreserved(index)
+    : index - FLOAT === 8 || index - FLOAT === 9 || (index >= FLOAT + 18 && index <= FLOAT + 27);
+
 class Unwinder {
+  /** Traps that were walked through: the CSRs tell of the first one only. */
+  private traps = 0;
+
   constructor(
     private readonly view: MachineView,
     private readonly symbols: UnwindSymbols,
+    private readonly options: UnwindOptions,
   ) {}
 
-  walk(maxFrames: number): Frame[] {
-    const { view } = this;
-    const registers = Array.from({ length: 32 }, (_, index) => view.x(index));
+  walk(from?: { readonly pc: bigint; readonly registers: Registers }): Frame[] {
     const frames: Frame[] = [];
     const seen = new Set<string>();
-    let at: Walked | undefined = { pc: view.pc, exact: true, registers, kind: 'top' };
-    while (at !== undefined && frames.length < Math.max(1, maxFrames)) {
-      const key = `${at.pc},${at.registers[SP] ?? -1n}`;
+    let at: Walked | undefined = this.top(from);
+    while (at !== undefined && frames.length < Math.max(1, this.options.maxFrames)) {
+      const key = `${at.privilege},${at.pc},${at.registers[SP] ?? -1n}`;
       if (seen.has(key)) break;
       seen.add(key);
       const step: Step = this.step(at);
       frames.push(this.describe(at, step.cfa));
-      at = step.caller;
+      at = step.caller ?? this.userOf(at);
     }
     return frames;
   }
 
+  private top(from?: { readonly pc: bigint; readonly registers: Registers }): Walked {
+    const { view, symbols } = this;
+    const space = { view, symbols };
+    if (from !== undefined) {
+      // What is saved of a thread is where its call of the switch returns to.
+      return {
+        ...from,
+        exact: false,
+        kind: 'top',
+        privilege: view.privilege === 0 ? 1 : view.privilege,
+        space,
+      };
+    }
+    const registers = Array.from({ length: 64 }, (_, index) =>
+      index < FLOAT ? view.x(index) : view.f?.(index - FLOAT),
+    );
+    return { pc: view.pc, exact: true, registers, kind: 'top', privilege: view.privilege, space };
+  }
+
+  /** Behind the last frame of a kernel that keeps its users' registers elsewhere than on its stack. */
+  private userOf(at: Walked): Walked | undefined {
+    const context = at.privilege === 1 ? this.options.userContext?.() : undefined;
+    if (context === undefined) return undefined;
+    const cause = context.cause ?? (this.traps === 0 ? this.view.csr?.('scause') : undefined);
+    return this.interrupted(context.pc, context.registers, { cause, from: 0 });
+  }
+
+  /** The code that a trap interrupted, in its own address space. */
+  private interrupted(pc: bigint, registers: Registers, trap: TrapInfo): Walked {
+    this.traps++;
+    const space = this.options.spaceOf?.(trap.from, pc) ?? { view: this.view, symbols: this.symbols };
+    // A kernel moves behind the environment call before it serves it; what is shown is the call.
+    const isCall =
+      isEnvironmentCall(trap.cause) &&
+      readUnsigned(space.view, pc - 4n, 4) === ECALL &&
+      readUnsigned(space.view, pc, 4) !== ECALL;
+    return { pc, exact: !isCall, registers, kind: 'trap', privilege: trap.from, space, trap };
+  }
+
   private describe(at: Walked, cfa: bigint | undefined): Frame {
     const lookupPc = lookup(at);
-    const code = this.symbols.functionAt(lookupPc);
-    const line = this.symbols.lineAt(lookupPc);
+    const { symbols } = at.space;
+    const code = symbols.functionAt(lookupPc);
+    const line = symbols.lineAt(lookupPc);
     return {
       pc: at.pc,
       lookupPc,
@@ -102,22 +204,25 @@ class Unwinder {
         ? {}
         : { function: { name: code.name, offset: u64(at.pc - code.start), start: code.start } }),
       ...(line === undefined ? {} : { line }),
-      inlined: this.symbols.inlinedAt(lookupPc),
+      inlined: symbols.inlinedAt(lookupPc),
       registers: at.registers,
       kind: at.kind,
+      privilege: at.privilege,
+      ...(at.trap === undefined ? {} : { trap: at.trap }),
     };
   }
 
   private step(at: Walked): Step {
     const pc = lookup(at);
-    const code = this.symbols.functionAt(pc);
+    const { symbols, view } = at.space;
+    const code = symbols.functionAt(pc);
     const trap = code && this.trapStep(at, code);
     if (trap !== undefined) return trap;
-    const info = this.symbols.frameInfoAt(pc);
+    const info = symbols.frameInfoAt(pc);
     const byCfi = info && this.cfiStep(at, info);
     if (byCfi !== undefined) return byCfi;
     if (code !== undefined) {
-      const shape = scanPrologue(this.view, code.start, at.pc);
+      const shape = scanPrologue(view, code.start, at.pc);
       const byShape = shape && this.shapeStep(at, shape);
       if (byShape !== undefined) return byShape;
     }
@@ -126,30 +231,65 @@ class Unwinder {
 
   /** In the trap vector itself ra belongs to the code that was interrupted, and xepc says where that is. */
   private trapStep(at: Walked, code: { start: bigint; end: bigint }): Step | undefined {
-    const epc = this.interruptedPc(code);
+    const vector = this.vectorIn(at, code);
+    if (vector === undefined) return undefined;
+    const entry = followTrapEntry(at.space.view, vector, at.pc);
+    const saved = entry && this.trapBySaved(at, entry);
+    if (saved !== undefined) return { cfa: undefined, caller: saved };
+    const epc = this.view.csr?.(at.privilege === 3 ? 'mepc' : 'sepc');
     if (epc === undefined) return undefined;
-    const shape = scanPrologue(this.view, code.start, at.pc, true);
+    const shape = scanPrologue(at.space.view, code.start, at.pc, true);
     const sp = at.registers[SP];
     const cfa = shape?.spKnown === true && sp !== undefined ? u64(sp + shape.spDistance) : undefined;
     const registers = at.registers.map((value, index) => {
       const place = cfa === undefined ? undefined : shape?.saved.get(index);
       if (index === SP) return cfa;
-      if (place !== undefined && cfa !== undefined) return readUnsigned(this.view, cfa + place, 8);
+      if (place !== undefined && cfa !== undefined) return readUnsigned(at.space.view, cfa + place, 8);
       // What is not stored yet, at the top, is still in its register.
-      return isPreserved(index) || (at.kind === 'top' && cfa !== undefined) ? value : undefined;
+      return isKept(index) || (at.kind === 'top' && cfa !== undefined) ? value : undefined;
     });
     registers[0] = 0n;
-    return { cfa, caller: { pc: epc, exact: true, registers, kind: 'trap' } };
+    return { cfa, caller: this.interrupted(epc, registers, this.trapByCsrs(at)) };
   }
 
-  private interruptedPc({ start, end }: { start: bigint; end: bigint }): bigint | undefined {
-    for (const mode of ['m', 's']) {
-      const vector = this.view.csr?.(`${mode}tvec`);
-      if (vector === undefined || vector === 0n) continue;
-      const base = vector & ~3n;
-      if (base >= start && base < end) return this.view.csr?.(`${mode}epc`);
-    }
-    return undefined;
+  /** By what the code at the vector has done with each register. */
+  private trapBySaved(at: Walked, entry: TrapEntry): Walked | undefined {
+    const shift = at.privilege === 3 ? 0 : 0x200;
+    const recover = (name: string): bigint | undefined => entry.recover(name, at.registers, at.space.view);
+    const csr = (number: number): bigint | undefined => recover(`csr${number - shift}`);
+    const now = this.trapByCsrs(at);
+    const epc = csr(MEPC) ?? (this.traps === 0 ? this.view.csr?.(shift === 0 ? 'mepc' : 'sepc') : undefined);
+    if (epc === undefined) return undefined;
+    const status = csr(MSTATUS);
+    const registers = at.registers.map((_, index) =>
+      index === 0 ? 0n : recover(index < FLOAT ? `x${index}` : `f${index - FLOAT}`),
+    );
+    return this.interrupted(epc, registers, {
+      cause: csr(MCAUSE) ?? now.cause,
+      from: status === undefined ? now.from : previousMode(at.privilege, status),
+    });
+  }
+
+  /** As the CSRs have it, which know the last trap only. */
+  private trapByCsrs(at: Walked): TrapInfo {
+    const mode = at.privilege === 3 ? 'm' : 's';
+    const status = this.view.csr?.(`${mode}status`);
+    return {
+      cause: this.traps === 0 ? this.view.csr?.(`${mode}cause`) : undefined,
+      from: status === undefined ? at.privilege : previousMode(at.privilege, status),
+    };
+  }
+
+  /** Where traps into this frame's mode begin, if in this code. */
+  private vectorIn(
+    { privilege }: Walked,
+    { start, end }: { start: bigint; end: bigint },
+  ): bigint | undefined {
+    if (privilege === 0) return undefined;
+    const vector = this.view.csr?.(privilege === 3 ? 'mtvec' : 'stvec');
+    if (vector === undefined || vector === 0n) return undefined;
+    const base = vector & ~3n;
+    return base >= start && base < end ? base : undefined;
   }
 
   private cfiStep(at: Walked, info: FrameInfo): Step | undefined {
@@ -162,7 +302,7 @@ class Unwinder {
         const own = info.registers.get(index);
         if (own !== undefined) return this.recover(at, own, cfa, index);
         if (index === SP) return cfa;
-        return isPreserved(index) ? value : undefined;
+        return isKept(index) ? value : undefined;
       });
       registers[0] = 0n;
       const back =
@@ -191,7 +331,7 @@ class Unwinder {
       case 'same':
         return at.registers[register];
       case 'offset':
-        return readUnsigned(this.view, cfa + rule.offset, 8);
+        return readUnsigned(at.space.view, cfa + rule.offset, 8);
       case 'valOffset':
         return u64(cfa + rule.offset);
       case 'register':
@@ -200,7 +340,7 @@ class Unwinder {
         return this.evaluate(at, rule.bytes, [cfa]);
       case 'expression': {
         const address = this.evaluate(at, rule.bytes, [cfa]);
-        return address === undefined ? undefined : readUnsigned(this.view, address, 8);
+        return address === undefined ? undefined : readUnsigned(at.space.view, address, 8);
       }
     }
   }
@@ -208,7 +348,7 @@ class Unwinder {
   private evaluate(at: Walked, bytes: Uint8Array, initial: readonly bigint[]): bigint | undefined {
     const context = {
       register: (index: number) => at.registers[index],
-      read: (address: bigint, size: number) => readUnsigned(this.view, address, size),
+      read: (address: bigint, size: number) => readUnsigned(at.space.view, address, size),
     };
     return evaluateDwarfExpression(bytes, context, initial);
   }
@@ -227,13 +367,13 @@ class Unwinder {
     if (cfa === undefined) return undefined;
     const registers = at.registers.map((value, index) => {
       const place = shape.saved.get(index);
-      if (place !== undefined) return readUnsigned(this.view, cfa + place, 8);
+      if (place !== undefined) return readUnsigned(at.space.view, cfa + place, 8);
       if (index === SP) return cfa;
-      return isPreserved(index) ? value : undefined;
+      return isKept(index) ? value : undefined;
     });
     registers[0] = 0n;
     const back = shape.saved.has(RA) ? registers[RA] : at.registers[RA];
-    if (back === undefined || !followsCall(this.view, back)) return undefined;
+    if (back === undefined || !followsCall(at.space.view, back)) return undefined;
     return this.returnTo(at, back, cfa, registers, fp === undefined ? 'heuristic' : 'fp');
   }
 
@@ -242,21 +382,21 @@ class Unwinder {
     const fp = at.registers[FP];
     const sp = at.registers[SP];
     if (fp === undefined || (fp & 7n) !== 0n || (sp !== undefined && fp <= sp)) return undefined;
-    const back = readUnsigned(this.view, fp - 8n, 8);
-    if (back === undefined || !followsCall(this.view, back)) return undefined;
-    const registers = at.registers.map((value, index) => (isPreserved(index) ? value : undefined));
+    const back = readUnsigned(at.space.view, fp - 8n, 8);
+    if (back === undefined || !followsCall(at.space.view, back)) return undefined;
+    const registers = at.registers.map((value, index) => (isKept(index) ? value : undefined));
     registers[0] = 0n;
     registers[SP] = fp;
-    registers[FP] = readUnsigned(this.view, fp - 16n, 8);
+    registers[FP] = readUnsigned(at.space.view, fp - 16n, 8);
     return this.returnTo(at, back, fp, registers, 'fp');
   }
 
   /** Nothing but ra, which only the innermost frame still has. */
   private leafStep(at: Walked): Step {
     const back = at.registers[RA];
-    if (!at.exact || back === undefined || !followsCall(this.view, back))
+    if (!at.exact || back === undefined || !followsCall(at.space.view, back))
       return { cfa: undefined, caller: undefined };
-    const registers = at.registers.map((value, index) => (isPreserved(index) ? value : undefined));
+    const registers = at.registers.map((value, index) => (isKept(index) ? value : undefined));
     registers[0] = 0n;
     return this.returnTo(at, back, undefined, registers, 'heuristic');
   }
@@ -269,14 +409,22 @@ class Unwinder {
     kind: FrameKind,
     exact = false,
   ): Step {
+    const { privilege, space } = at;
+    const inherited = { privilege, space };
     const sp = at.registers[SP];
     // A caller's frame lies higher, or (of a leaf without a frame) at the same place.
     const shrinks = cfa !== undefined && sp !== undefined && !exact && cfa < sp;
     const valid = back !== undefined && back !== 0n && (back & 1n) === 0n && !shrinks;
     // At least the instruction must exist: a return to nowhere is no frame.
-    const executable = valid && this.view.readMemory(exact ? back : back - 2n, 2) !== undefined;
-    return { cfa, caller: executable ? { pc: back, exact, registers, kind } : undefined };
+    const executable = valid && at.space.view.readMemory(exact ? back : back - 2n, 2) !== undefined;
+    return { cfa, caller: executable ? { ...inherited, pc: back, exact, registers, kind } : undefined };
   }
 }
 
 const lookup = (at: Walked): bigint => (at.exact ? at.pc : u64(at.pc - 1n));
+
+/** xPP of a status register: mstatus for M-mode, else sstatus. */
+const previousMode = (mode: Privilege, status: bigint): Privilege => {
+  const previous = mode === 3 ? Number((status >> 11n) & 3n) : Number((status >> 8n) & 1n);
+  return previous === 0 ? 0 : previous === 1 ? 1 : 3;
+};

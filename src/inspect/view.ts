@@ -5,6 +5,8 @@ export interface MachineView {
   readonly pc: bigint;
   /** Integer register x0..x31, unsigned. */
   x(index: number): bigint;
+  /** Raw bits of floating point register f0..f31. */
+  f?(index: number): bigint;
   /**
    * The bytes at a virtual address, translated as the hart would now; undefined unless all of them can be read.
    */
