@@ -1,39 +1,23 @@
 /** A checkpoint that outlives its session, in a real VS Code: saved, shown without a session, and started from. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
-import { packVsix, requireVscode, VscodeServer } from './support/server';
-import { openBrowser, Workbench } from './support/workbench';
-
-const fixture = join(__dirname, 'fixture');
-const lines = readFileSync(join(fixture, 'guest.c'), 'utf8').split('\n');
-const lineOf = (text: string): number => lines.findIndex((line) => line.includes(text)) + 1;
+import type { Locator } from 'playwright-core';
+import { Desk, lineOf } from './support/desk';
+import type { Workbench } from './support/workbench';
 
 describe('e2e: saved checkpoints in VS Code', function () {
   this.timeout(90_000);
   // Each test goes on where the one before it ended.
   this.bail(true);
-  let server: VscodeServer | undefined;
-  let browser: Browser | undefined;
+  const desk = new Desk();
   let vscode: Workbench;
   let checkpoints: Locator;
   let instant = '';
 
   before(async function () {
-    this.timeout(600_000);
-    requireVscode(this);
-    server = new VscodeServer();
-    server.install(packVsix());
-    await server.start();
-    browser = await openBrowser();
-    vscode = await Workbench.open(browser, server, server.workspace(fixture, 'saved'), 'guest.c');
+    vscode = await desk.open(this, 'saved');
   });
 
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  after(() => desk.close());
 
   it('saves one from its row in the tree', async () => {
     await vscode.toggleBreakpoint(lineOf('#BP2'));
@@ -99,8 +83,5 @@ describe('e2e: saved checkpoints in VS Code', function () {
     assert.deepEqual(await vscode.notifications(), []);
   });
 
-  const rows = (): Promise<string[]> => vscode.rows(checkpoints);
-
-  const showsRow = (start: string): Promise<void> =>
-    vscode.until(`the row "${start}"`, async () => (await rows()).some((row) => row.startsWith(start)));
+  const showsRow = (start: string): Promise<void> => vscode.showsRow(checkpoints, start);
 });

@@ -1,21 +1,9 @@
 /** The main job, done in a real VS Code, on the packaged extension, by mouse and keyboard. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
+import type { Locator } from 'playwright-core';
 import { formatInstret } from '../../src/base/text';
-import { packVsix, requireVscode, VscodeServer } from './support/server';
-import { openBrowser, Workbench } from './support/workbench';
-
-const fixture = join(__dirname, 'fixture');
-const source = readFileSync(join(fixture, 'guest.c'), 'utf8').split('\n');
-
-/** The number of the line of guest.c that holds `text`. */
-function lineOf(text: string): number {
-  const index = source.findIndex((line) => line.includes(text));
-  assert.notEqual(index, -1, text);
-  return index + 1;
-}
+import { Desk, lineOf } from './support/desk';
+import type { Workbench } from './support/workbench';
 
 /** The numbers in the status bar's text: now, and in the past the end of the recording. */
 const instants = (text: string): number[] =>
@@ -27,25 +15,15 @@ describe('e2e: a guest in VS Code', function () {
   this.timeout(90_000);
   // Each test goes on where the one before it ended.
   this.bail(true);
-  let server: VscodeServer | undefined;
-  let browser: Browser | undefined;
+  const desk = new Desk();
   let vscode: Workbench;
   let checkpoints: Locator;
 
   before(async function () {
-    this.timeout(600_000);
-    requireVscode(this);
-    server = new VscodeServer();
-    server.install(packVsix());
-    await server.start();
-    browser = await openBrowser();
-    vscode = await Workbench.open(browser, server, server.workspace(fixture, 'guest'), 'guest.c');
+    vscode = await desk.open(this, 'guest');
   });
 
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  after(() => desk.close());
 
   it('stops at a breakpoint that was set in the gutter', async () => {
     await vscode.toggleBreakpoint(lineOf('#BP1'));
@@ -134,7 +112,7 @@ describe('e2e: a guest in VS Code', function () {
     await vscode.rowAction(checkpoints, 'square of 0', 'Delete Checkpoint');
     await vscode.until(
       'one row less',
-      async () => !(await rows()).some((row) => row.startsWith('square of 0')),
+      async () => !(await vscode.rows(checkpoints)).some((row) => row.startsWith('square of 0')),
     );
   });
 
@@ -151,8 +129,5 @@ describe('e2e: a guest in VS Code', function () {
     await vscode.picture('8-ended');
   });
 
-  const rows = (): Promise<string[]> => vscode.rows(checkpoints);
-
-  const showsRow = (start: string): Promise<void> =>
-    vscode.until(`the row "${start}"`, async () => (await rows()).some((row) => row.startsWith(start)));
+  const showsRow = (start: string): Promise<void> => vscode.showsRow(checkpoints, start);
 });

@@ -154,6 +154,11 @@ export class Workbench {
     return (await Promise.all(parts)).map((texts) => texts.join(' '));
   }
 
+  async showsRow(view: Locator, start: string): Promise<void> {
+    const shows = async (): Promise<boolean> => (await this.rows(view)).some((row) => row.startsWith(start));
+    await this.until(`the row "${start}"`, shows);
+  }
+
   /** Waits until the Checkpoints view shows the instant that the status bar shows: it is drawn anew at every stop. */
   async treeSettles(view: Locator): Promise<void> {
     await this.until('the tree to be of now', async () => {
