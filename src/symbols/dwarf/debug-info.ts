@@ -7,7 +7,9 @@ import { readFunctions, type DwarfFunction } from './functions';
 import { filePath, readLineHeader, type LineHeader } from './line-header';
 import { LineTable } from './line-table';
 import type { DwarfSections } from './sections';
-import { readUnits, type Unit } from './unit';
+import { readAranges } from './aranges';
+import type { Unit } from './unit';
+import { UnitSet } from './unit-set';
 
 /** A unit with its parts; one without .debug_info entry (line tables alone) has no `unit`. */
 export class UnitInfo {
@@ -15,14 +17,31 @@ export class UnitInfo {
   private tableCache: LineTable | undefined | null;
   private functionCache: readonly DwarfFunction[] | undefined;
   private functionIndex: RangeIndex<DwarfFunction> | undefined;
+  private unitCache: Unit | undefined;
   private readonly pathCache: string[] = [];
 
   constructor(
     private readonly info: DebugInfo,
-    readonly unit: Unit | undefined,
-    readonly lineOffset: number | undefined,
-    readonly compDir: string,
+    /** The unit in the linked file: of split units the skeleton, which has ranges and the line table, but no entries. */
+    readonly root: Unit | undefined,
+    /** Of units without any entry. */
+    private readonly bareLineOffset?: number,
   ) {}
+
+  /** The unit with its entries, from wherever they are. */
+  get unit(): Unit | undefined {
+    const { root, info } = this;
+    this.unitCache ??= root && (info.attempt(() => info.splitOf(root)) ?? root);
+    return this.unitCache;
+  }
+
+  get lineOffset(): number | undefined {
+    return this.bareLineOffset ?? (this.root && this.info.attempt(() => this.root?.lineOffset));
+  }
+
+  get compDir(): string {
+    return (this.root && this.info.attempt(() => this.root?.compDir)) ?? '';
+  }
 
   lineHeader(): LineHeader | undefined {
     if (this.headerCache === undefined) this.headerCache = this.info.attempt(() => this.readHeader()) ?? null;
@@ -56,8 +75,7 @@ export class UnitInfo {
 
   functions(): readonly DwarfFunction[] {
     const { unit, info } = this;
-    this.functionCache ??=
-      (unit && info.attempt(() => readFunctions(unit, (offset) => info.unitAt(offset)))) ?? [];
+    this.functionCache ??= (unit && info.attempt(() => readFunctions(unit))) ?? [];
     return this.functionCache;
   }
 
@@ -73,7 +91,7 @@ export class UnitInfo {
 
   private readHeader(): LineHeader | undefined {
     if (this.lineOffset === undefined) return undefined;
-    return readLineHeader(this.info.sections, this.lineOffset, this.unit?.header.addressSize ?? 8);
+    return readLineHeader(this.info.sections, this.lineOffset, this.root?.header.addressSize ?? 8);
   }
 }
 
@@ -89,53 +107,63 @@ export class DebugInfo {
   readonly sections: DwarfSections;
   readonly keep: (range: AddressRange) => boolean;
   readonly attempt: <T>(read: () => T) => T | undefined;
-  private unitCache: { infos: readonly UnitInfo[]; index: RangeIndex<UnitInfo> } | undefined;
+  private readonly set: UnitSet;
+  private unitCache: readonly UnitInfo[] | undefined;
+  private indexCache: RangeIndex<UnitInfo> | undefined;
 
   constructor(options: DebugInfoOptions) {
     this.sections = options.sections;
     this.keep = options.keep;
     this.attempt = options.attempt;
+    const warn = (error: unknown): void => void this.attempt(() => rethrow(error));
+    this.set = new UnitSet({ name: '', sections: options.sections, warn });
   }
 
+  /** All but type units, by offset. */
   units(): readonly UnitInfo[] {
-    return this.load().infos;
+    if (this.unitCache !== undefined) return this.unitCache;
+    const infos = this.set
+      .units()
+      .filter((unit) => unit.header.type === undefined)
+      .map((unit) => new UnitInfo(this, unit));
+    if (infos.length === 0) infos.push(...this.bareLineTables());
+    return (this.unitCache = infos);
   }
 
   /** Units whose code holds the address: one as a rule. */
   unitsAt(address: bigint): Iterable<UnitInfo> {
-    return this.load().index.containing(address);
+    this.indexCache ??= new RangeIndex(this.ranges());
+    return this.indexCache.containing(address);
   }
 
   /** The unit that holds an offset of .debug_info. */
   unitAt(offset: number): Unit | undefined {
-    const infos = this.units();
-    let low = 0;
-    let high = infos.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((infos[middle]?.unit?.header.offset ?? 0) <= offset) low = middle + 1;
-      else high = middle;
+    return this.set.unitAt(offset);
+  }
+
+  /** The unit of a .dwo file or package that a skeleton stands for. */
+  splitOf(_root: Unit): Unit | undefined {
+    return undefined;
+  }
+
+  private ranges(): { start: bigint; end: bigint; value: UnitInfo }[] {
+    const units = this.units();
+    const byOffset = new Map(units.map((info) => [info.root?.header.offset ?? -1, info]));
+    const found: { start: bigint; end: bigint; value: UnitInfo }[] = [];
+    const known = new Set<UnitInfo>();
+    for (const { start, end, unit } of this.attempt(() => readAranges(this.sections)) ?? []) {
+      const value = byOffset.get(unit);
+      if (value === undefined || end <= start || !this.keep({ start, end })) continue;
+      known.add(value);
+      found.push({ start, end, value });
     }
-    const unit = infos[low - 1]?.unit;
-    return unit !== undefined && offset < unit.header.end ? unit : undefined;
-  }
-
-  private load(): { infos: readonly UnitInfo[]; index: RangeIndex<UnitInfo> } {
-    if (this.unitCache !== undefined) return this.unitCache;
-    const units = readUnits(this.sections, (error) => this.attempt(() => rethrow(error)));
-    const infos = units.flatMap((unit) => this.attempt(() => this.describe(unit)) ?? []);
-    if (infos.length === 0) infos.push(...this.bareLineTables());
-    const index = new RangeIndex(infos.flatMap((value) => this.rangesOf(value)));
-    return (this.unitCache = { infos, index });
-  }
-
-  private describe(unit: Unit): UnitInfo {
-    return new UnitInfo(this, unit, unit.lineOffset, unit.compDir);
+    for (const info of units) if (!known.has(info)) found.push(...this.rangesOf(info));
+    return found;
   }
 
   /** Ranges of a unit; those that state none (assembly, some compilers) are known by their line table. */
   private rangesOf(info: UnitInfo): { start: bigint; end: bigint; value: UnitInfo }[] {
-    const stated = (info.unit && this.attempt(() => info.unit?.ranges)) ?? [];
+    const stated = (info.root && this.attempt(() => info.root?.ranges)) ?? [];
     const ranges = stated.length > 0 ? stated : (info.lineTable()?.sequences ?? []);
     return ranges.filter(this.keep).map(({ start, end }) => ({ start, end, value: info }));
   }
@@ -143,9 +171,9 @@ export class DebugInfo {
   /** For files that kept .debug_line alone. */
   private bareLineTables(): UnitInfo[] {
     const infos: UnitInfo[] = [];
-    const size = this.sections.source('line').size;
+    const { size } = this.sections.source('line');
     for (let offset = 0; offset < size;) {
-      const info = new UnitInfo(this, undefined, offset, '');
+      const info = new UnitInfo(this, undefined, offset);
       const header = info.lineHeader();
       if (header === undefined) break;
       infos.push(info);

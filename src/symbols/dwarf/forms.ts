@@ -22,8 +22,10 @@ export type AttributeValue =
   /** A reference: within the unit, or (global) within .debug_info. */
   | { readonly kind: 'reference'; readonly offset: number; readonly global: boolean }
   | { readonly kind: 'block'; readonly bytes: Uint8Array }
-  /** Refers to another file (supplementary, type signature): not followed. */
-  | { readonly kind: 'foreign' };
+  /** The type unit that has this signature (DWARF 5, 7.5.5.7). */
+  | { readonly kind: 'signature'; readonly signature: bigint }
+  /** A text in .debug_str, or an entry in .debug_info, of the supplementary file (DWARF 5, 7.3.6). */
+  | { readonly kind: 'supplementaryText' | 'supplementaryReference'; readonly offset: number };
 
 export const readOffset = (reader: ByteReader, offsetSize: 4 | 8): number =>
   offsetSize === 8 ? reader.offset64() : reader.u32();
@@ -85,15 +87,17 @@ export const readForm = (reader: ByteReader, spec: AttributeSpec, context: FormC
       return { kind: 'reference', offset: readOffset(reader, context.offsetSize), global: true };
     case 'block':
       return { kind: 'block', bytes: reader.block(blockLength(reader, form)) };
-    case 'foreign':
-      skipForeign(reader, form, context);
-      return { kind: 'foreign' };
+    case 'signature':
+      return { kind: 'signature', signature: reader.u64() };
+    case 'supplementaryText':
+    case 'supplementaryReference':
+      return { kind: group, offset: readSupplementary(reader, form, context) };
     default:
       return unreachable(group);
   }
 };
 
-type FormGroup = Exclude<AttributeValue['kind'], never> | 'globalReference';
+type FormGroup = AttributeValue['kind'] | 'globalReference';
 
 const FORM_GROUPS: ReadonlyMap<number, FormGroup> = new Map<number, FormGroup>([
   [FORM.addr, 'address'],
@@ -134,12 +138,14 @@ const FORM_GROUPS: ReadonlyMap<number, FormGroup> = new Map<number, FormGroup>([
   [FORM.ref8, 'reference'],
   [FORM.refUdata, 'reference'],
   [FORM.refAddr, 'globalReference'],
-  [FORM.refSup4, 'foreign'],
-  [FORM.refSup8, 'foreign'],
-  [FORM.refSig8, 'foreign'],
-  [FORM.strpSup, 'foreign'],
-  [FORM.gnuRefAlt, 'foreign'],
-  [FORM.gnuStrpAlt, 'foreign'],
+  [FORM.refSup4, 'supplementaryReference'],
+  [FORM.refSup8, 'supplementaryReference'],
+  [FORM.refSig8, 'signature'],
+  [FORM.strpSup, 'supplementaryText'],
+  [FORM.gnuRefAlt, 'supplementaryReference'],
+  [FORM.gnuStrpAlt, 'supplementaryText'],
+  [FORM.gnuAddrIndex, 'addressIndex'],
+  [FORM.gnuStrIndex, 'stringIndex'],
 ]);
 
 const readConstant = (reader: ByteReader, form: number, spec: AttributeSpec): bigint => {
@@ -179,10 +185,9 @@ const blockLength = (reader: ByteReader, form: number): number => {
   }
 };
 
-const skipForeign = (reader: ByteReader, form: number, context: FormContext): void => {
-  if (form === FORM.refSup4) reader.skip(4);
-  else if (form === FORM.refSup8 || form === FORM.refSig8) reader.skip(8);
-  else reader.skip(context.offsetSize);
+const readSupplementary = (reader: ByteReader, form: number, context: FormContext): number => {
+  if (form === FORM.refSup4) return reader.u32();
+  return form === FORM.refSup8 ? reader.offset64() : readOffset(reader, context.offsetSize);
 };
 
 /** Skips one value: most attributes of most entries are of no interest, and reading them all costs time. */

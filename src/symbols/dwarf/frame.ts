@@ -5,7 +5,7 @@
 import { ByteReader, type ByteSource } from '../bytes';
 import { RangeIndex, type AddressRange } from '../range-index';
 import { runFrameProgram, type FrameCode, type FrameRules } from './frame-program';
-import { readInitialLength } from './unit';
+import { readInitialLength } from './unit-header';
 
 export interface FrameInfo extends FrameRules {
   /** The code that this table describes. */

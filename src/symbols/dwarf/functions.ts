@@ -1,12 +1,15 @@
 /** Functions of one unit: DW_TAG_subprogram with code, and what was inlined into them (DWARF 5, 3.3). */
 import type { AddressRange } from '../range-index';
 import { AT, TAG } from './constants';
-import { constantOf, type AttributeValue } from './forms';
+import { constantOf } from './forms';
+import { follow } from './references';
 import type { Entry, Unit } from './unit';
 
 export interface DwarfFunction {
   readonly name: string;
   readonly ranges: readonly AddressRange[];
+  /** Of its entry, in the section of its unit. */
+  readonly offset: number;
   /** How deep among inlined functions: 0 for the function itself. */
   readonly depth: number;
   /** For an inlined one: where it was called. `callFile` indexes the unit's line table. */
@@ -27,11 +30,8 @@ const WANTED: ReadonlySet<number> = new Set([
   AT.sibling,
 ]);
 
-/** Finds the unit that holds an offset of .debug_info, for references between units. */
-export type UnitFinder = (offset: number) => Unit | undefined;
-
 /** All functions with code, inlined ones after those they are in. Throws DWARF_BAD_SECTION. */
-export const readFunctions = (unit: Unit, unitAt: UnitFinder): DwarfFunction[] => {
+export const readFunctions = (unit: Unit): DwarfFunction[] => {
   const functions: DwarfFunction[] = [];
   const reader = unit.entryReader();
   /** Inline depth of each open entry: -1 outside of any function. */
@@ -45,7 +45,7 @@ export const readFunctions = (unit: Unit, unitAt: UnitFinder): DwarfFunction[] =
     const outer = open.at(-1) ?? -1;
     const depth = depthOf(entry, outer);
     if (depth !== outer) {
-      const made = makeFunction(unit, entry, depth, unitAt);
+      const made = makeFunction(unit, entry, depth);
       if (made !== undefined) functions.push(made);
     }
     if (entry.abbreviation.hasChildren) open.push(depth);
@@ -59,44 +59,31 @@ const depthOf = (entry: Entry, outer: number): number => {
   return tag === TAG.inlinedSubroutine ? outer + 1 : outer;
 };
 
-const makeFunction = (
-  unit: Unit,
-  entry: Entry,
-  depth: number,
-  unitAt: UnitFinder,
-): DwarfFunction | undefined => {
+const makeFunction = (unit: Unit, entry: Entry, depth: number): DwarfFunction | undefined => {
   const ranges = unit.rangesOf(entry);
   if (ranges.length === 0) return undefined;
-  const name = nameOf(unit, entry, unitAt);
+  const name = nameOf(unit, entry);
   if (name === undefined) return undefined;
-  if (entry.abbreviation.tag !== TAG.inlinedSubroutine) return { name, ranges, depth };
+  const { offset } = entry;
+  if (entry.abbreviation.tag !== TAG.inlinedSubroutine) return { name, ranges, offset, depth };
   const file = Number(constantOf(entry.attributes.get(AT.callFile)) ?? 0n);
   const line = Number(constantOf(entry.attributes.get(AT.callLine)) ?? 0n);
-  return { name, ranges, depth, call: { file, line } };
+  return { name, ranges, offset, depth, call: { file, line } };
 };
 
 /** Longest chain of origins followed: a concrete instance, its abstract one and its declaration make three. */
 const MAX_ORIGINS = 8;
 
-const nameOf = (unit: Unit, entry: Entry, unitAt: UnitFinder): string | undefined => {
+const nameOf = (unit: Unit, entry: Entry): string | undefined => {
   let at: { unit: Unit; entry: Entry } | undefined = { unit, entry };
   for (let hops = 0; at !== undefined && hops < MAX_ORIGINS; hops++) {
     const { attributes } = at.entry;
     const own = at.unit.text(attributes.get(AT.name));
     if (own !== undefined && own !== '') return own;
-    at = follow(at.unit, attributes.get(AT.abstractOrigin) ?? attributes.get(AT.specification), unitAt);
+    const origin = attributes.get(AT.abstractOrigin) ?? attributes.get(AT.specification);
+    const place = follow(at.unit, origin);
+    const entry = place?.unit.readEntry(place.unit.entryReader(place.offset), WANTED);
+    at = place && entry && { unit: place.unit, entry };
   }
   return undefined;
-};
-
-const follow = (
-  unit: Unit,
-  reference: AttributeValue | undefined,
-  unitAt: UnitFinder,
-): { unit: Unit; entry: Entry } | undefined => {
-  if (reference?.kind !== 'reference') return undefined;
-  const offset = reference.global ? reference.offset : unit.header.offset + reference.offset;
-  const home = offset >= unit.header.offset && offset < unit.header.end ? unit : unitAt(offset);
-  const entry = home?.readEntry(home.entryReader(offset), WANTED);
-  return home && entry && { unit: home, entry };
 };

@@ -5,7 +5,7 @@ import { joinPath } from '../paths';
 import { LNCT } from './constants';
 import { readForm, type AttributeValue, type FormContext } from './forms';
 import type { DwarfSections } from './sections';
-import { readInitialLength } from './unit';
+import { readInitialLength } from './unit-header';
 
 export interface LineFile {
   readonly name: string;

@@ -8,6 +8,8 @@ export interface RangeBase {
   /** The unit's low_pc. */
   readonly base: bigint;
   readonly rnglistsBase: number | undefined;
+  /** DW_AT_GNU_ranges_base: what offsets of split units of DWARF 4 count from. */
+  readonly oldBase: number;
   readonly address: (index: number) => bigint;
 }
 
@@ -21,7 +23,7 @@ export const readRanges = (
     const offset = offsetOf(list);
     return offset === undefined
       ? []
-      : readOldList(sections.reader('ranges', offset), header.addressSize, base.base);
+      : readOldList(sections.reader('ranges', base.oldBase + offset), header.addressSize, base.base);
   }
   let offset = offsetOf(list);
   if (list.kind === 'rangeListIndex') {

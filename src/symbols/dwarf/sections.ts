@@ -9,6 +9,7 @@ import type { ElfFile } from '../elf/elf-file';
 export type DebugSectionName =
   | 'abbrev'
   | 'addr'
+  | 'aranges'
   | 'frame'
   | 'info'
   | 'line'

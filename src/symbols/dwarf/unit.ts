@@ -1,31 +1,17 @@
 /**
- * Compilation units of .debug_info: headers, the attributes of the root entry, and the reading of any entry. Type
- * units and split units (.dwo) are passed over; a skeleton unit serves with what it has.
+ * A unit (DWARF 5, 3.1): its root entry, the reading of any of its entries, and what their attributes mean with the bases
+ * that the root states. A split unit takes from its skeleton what stands in the linked file.
  */
 import { userError } from '../../base/errors';
 import type { ByteReader } from '../bytes';
 import type { AddressRange } from '../range-index';
-import { parseAbbreviations, type Abbreviation, type AbbreviationTable } from './abbrev';
-import { AT, TAG, UT } from './constants';
-import {
-  constantOf,
-  offsetOf,
-  readForm,
-  readOffset,
-  skipForm,
-  type AttributeValue,
-  type FormContext,
-} from './forms';
+import { LazyAbbreviations, type Abbreviation } from './abbrev';
+import { AT, TAG } from './constants';
+import { constantOf, offsetOf, readForm, readOffset, skipForm, type AttributeValue } from './forms';
 import { readRanges } from './ranges';
 import type { DwarfSections } from './sections';
-
-export interface UnitHeader extends FormContext {
-  /** Offset of the header in .debug_info; references within the unit count from here. */
-  readonly offset: number;
-  readonly dieOffset: number;
-  readonly end: number;
-  readonly abbrevOffset: number;
-}
+import type { UnitHeader } from './unit-header';
+import type { UnitSet } from './unit-set';
 
 /** An entry with the attributes that the caller asked for. */
 export interface Entry {
@@ -34,50 +20,12 @@ export interface Entry {
   readonly attributes: ReadonlyMap<number, AttributeValue>;
 }
 
-/** Initial length (DWARF 5, 7.4): also says whether offsets have 4 or 8 bytes. */
-export const readInitialLength = (reader: ByteReader): { length: number; offsetSize: 4 | 8 } => {
-  const first = reader.u32();
-  if (first === 0xffff_ffff) return { length: reader.offset64(), offsetSize: 8 };
-  if (first >= 0xffff_fff0) reader.fail('has a reserved unit length');
-  return { length: first, offsetSize: 4 };
-};
-
-/** Reads the header at the reader and leaves it at the unit's end; undefined for a unit of no interest here. */
-const readUnitHeader = (reader: ByteReader): UnitHeader | undefined => {
-  const offset = reader.offset;
-  const { length, offsetSize } = readInitialLength(reader);
-  const body = reader.take(length);
-  const version = body.u16();
-  if (version < 2 || version > 5) return undefined;
-  let unitType: number = UT.compile;
-  let addressSize = 0;
-  if (version >= 5) {
-    unitType = body.u8();
-    addressSize = body.u8();
-  }
-  const abbrevOffset = readOffset(body, offsetSize);
-  if (version < 5) addressSize = body.u8();
-  if (unitType === UT.skeleton || unitType === UT.splitCompile) body.skip(8);
-  else if (unitType !== UT.compile && unitType !== UT.partial) return undefined;
-  if (addressSize !== 8 && addressSize !== 4) return undefined;
-  return { offset, dieOffset: body.offset, end: body.end, version, offsetSize, addressSize, abbrevOffset };
-};
-
-/** Headers of all units; a damaged one ends the list, and `warn` is told. */
-export const readUnits = (sections: DwarfSections, warn: (error: unknown) => void): Unit[] => {
-  const reader = sections.reader('info');
-  const abbreviations = new Map<number, AbbreviationTable>();
-  const units: Unit[] = [];
-  try {
-    while (!reader.done) {
-      const header = readUnitHeader(reader);
-      if (header !== undefined) units.push(new Unit(sections, header, abbreviations));
-    }
-  } catch (error) {
-    warn(error);
-  }
-  return units;
-};
+const ROOT_TAGS: ReadonlySet<number> = new Set([
+  TAG.compileUnit,
+  TAG.partialUnit,
+  TAG.skeletonUnit,
+  TAG.typeUnit,
+]);
 
 const ROOT_ATTRIBUTES: ReadonlySet<number> = new Set([
   AT.name,
@@ -91,26 +39,42 @@ const ROOT_ATTRIBUTES: ReadonlySet<number> = new Set([
   AT.strOffsetsBase,
   AT.addrBase,
   AT.rnglistsBase,
+  AT.loclistsBase,
+  AT.languageName,
+  AT.dwoName,
+  AT.gnuDwoName,
+  AT.gnuDwoId,
+  AT.gnuRangesBase,
+  AT.gnuAddrBase,
 ]);
 
 export class Unit {
   private rootCache: Entry | undefined;
 
   constructor(
-    private readonly sections: DwarfSections,
+    readonly set: UnitSet,
     readonly header: UnitHeader,
-    private readonly tables: Map<number, AbbreviationTable>,
   ) {}
+
+  /** Tells the units of one SymbolFile apart. */
+  get key(): string {
+    return `${this.set.name}${this.header.section}:${this.header.offset.toString(16)}`;
+  }
+
+  get sections(): DwarfSections {
+    return this.set.sections;
+  }
+
+  /** Of a split unit: the unit of the linked file that stands for it there, with its addresses and its line table. */
+  get skeleton(): Unit | undefined {
+    return this.set.skeleton;
+  }
 
   /** The root entry. Throws DWARF_BAD_SECTION when the unit is damaged. */
   get root(): Entry {
     if (this.rootCache === undefined) {
       const entry = this.readEntry(this.entryReader(), ROOT_ATTRIBUTES);
-      const tag = entry?.abbreviation.tag;
-      if (
-        entry === undefined ||
-        (tag !== TAG.compileUnit && tag !== TAG.partialUnit && tag !== TAG.skeletonUnit)
-      ) {
+      if (entry === undefined || !ROOT_TAGS.has(entry.abbreviation.tag)) {
         throw userError('DWARF_BAD_SECTION', 'a unit of .debug_info has no root entry; build the file again');
       }
       this.rootCache = entry;
@@ -118,12 +82,24 @@ export class Unit {
     return this.rootCache;
   }
 
+  /** Where the rest of a skeleton unit is: a path below its compDir, or absolute. */
+  get dwoName(): string | undefined {
+    const { attributes } = this.root;
+    const name = this.text(attributes.get(AT.dwoName) ?? attributes.get(AT.gnuDwoName));
+    return name === '' ? undefined : name;
+  }
+
+  get dwoId(): bigint | undefined {
+    return this.header.dwoId ?? constantOf(this.root.attributes.get(AT.gnuDwoId));
+  }
+
   get name(): string {
     return this.text(this.root.attributes.get(AT.name)) ?? '';
   }
 
   get compDir(): string {
-    return this.text(this.root.attributes.get(AT.compDir)) ?? '';
+    const own = this.text(this.root.attributes.get(AT.compDir));
+    return own ?? this.skeleton?.compDir ?? '';
   }
 
   get producer(): string {
@@ -136,17 +112,28 @@ export class Unit {
 
   /** Offset of the line table in .debug_line. */
   get lineOffset(): number | undefined {
-    return offsetOf(this.root.attributes.get(AT.stmtList));
+    // A split unit has none: that of its skeleton is its own.
+    return this.skeleton ? this.skeleton.lineOffset : offsetOf(this.root.attributes.get(AT.stmtList));
+  }
+
+  /** What range lists and location lists count from until they say otherwise. */
+  get baseAddress(): bigint {
+    return this.address(this.root.attributes.get(AT.lowPc)) ?? this.skeleton?.baseAddress ?? 0n;
+  }
+
+  /** Of the unit's part of .debug_loclists. */
+  get loclistsBase(): number | undefined {
+    return offsetOf(this.root.attributes.get(AT.loclistsBase));
   }
 
   get ranges(): AddressRange[] {
-    return this.rangesOf(this.root);
+    return this.skeleton ? this.skeleton.ranges : this.rangesOf(this.root);
   }
 
-  /** A reader over the unit's entries, from `offset` (in .debug_info; by default the root). */
+  /** A reader over the unit's entries, from `offset` (in its section; by default the root). */
   entryReader(offset = this.header.dieOffset): ByteReader {
     const { dieOffset, end } = this.header;
-    const reader = this.sections.reader('info', dieOffset).take(end - dieOffset);
+    const reader = this.sections.reader(this.header.section, dieOffset).take(end - dieOffset);
     if (offset < dieOffset || offset > end) reader.fail('refers to an entry outside of its unit');
     reader.offset = offset;
     return reader;
@@ -176,11 +163,14 @@ export class Unit {
       case 'lineStrp':
         return this.sections.text('line_str', value.offset);
       case 'stringIndex': {
-        const { offsetSize } = this.header;
-        const base = offsetOf(this.rootAttribute(AT.strOffsetsBase)) ?? offsetSize * 2;
+        const { offsetSize, version } = this.header;
+        // Split units begin behind the header of their table; the tables of DWARF 4 (GNU's extension) have none.
+        const base = offsetOf(this.rootAttribute(AT.strOffsetsBase)) ?? (version < 5 ? 0 : offsetSize * 2);
         const reader = this.sections.reader('str_offsets', base + value.index * offsetSize);
         return this.sections.text('str', readOffset(reader, offsetSize));
       }
+      case 'supplementaryText':
+        return this.set.supplement?.sections.text('str', value.offset);
       default:
         return undefined;
     }
@@ -193,9 +183,11 @@ export class Unit {
 
   /** Entry of .debug_addr. */
   indexedAddress(index: number): bigint {
-    const { addressSize } = this.header;
-    const base = offsetOf(this.rootAttribute(AT.addrBase)) ?? 8;
-    return this.sections.reader('addr', base + index * addressSize).unsigned(addressSize);
+    if (this.skeleton) return this.skeleton.indexedAddress(index);
+    const { addressSize, version } = this.header;
+    const base = offsetOf(this.rootAttribute(version < 5 ? AT.gnuAddrBase : AT.addrBase));
+    const table = base ?? (version < 5 ? 0 : 8);
+    return this.sections.reader('addr', table + index * addressSize).unsigned(addressSize);
   }
 
   /** The code ranges of an entry: from low_pc and high_pc, or from its range list. */
@@ -208,11 +200,11 @@ export class Unit {
     }
     const list = entry.attributes.get(AT.ranges);
     if (list === undefined) return [];
-    const base = this.address(this.root.attributes.get(AT.lowPc)) ?? 0n;
-    const rnglistsBase = offsetOf(this.root.attributes.get(AT.rnglistsBase));
     return readRanges(this.sections, this.header, list, {
-      base,
-      rnglistsBase,
+      base: this.baseAddress,
+      rnglistsBase: offsetOf(this.root.attributes.get(AT.rnglistsBase)),
+      // Only split units count from it: ranges of the skeleton's own entry do not.
+      oldBase: offsetOf(this.skeleton?.root.attributes.get(AT.gnuRangesBase)) ?? 0,
       address: (i) => this.indexedAddress(i),
     });
   }
@@ -222,12 +214,13 @@ export class Unit {
     return this.root.attributes.get(name);
   }
 
-  private abbreviations(): AbbreviationTable {
+  private abbreviations(): LazyAbbreviations {
     const { abbrevOffset } = this.header;
-    let table = this.tables.get(abbrevOffset);
+    const tables = this.set.abbreviations;
+    let table = tables.get(abbrevOffset);
     if (table === undefined) {
-      table = parseAbbreviations(this.sections.reader('abbrev', abbrevOffset));
-      this.tables.set(abbrevOffset, table);
+      table = new LazyAbbreviations(this.sections.reader('abbrev', abbrevOffset));
+      tables.set(abbrevOffset, table);
     }
     return table;
   }
