@@ -33,6 +33,7 @@ import { commitDisks } from './disk-commit';
 import type { DiskLayers } from './disk-layers';
 import { checkChain, fromStored, makeChain, toStored, type Chain } from './disk-pointers';
 import { DiskSave } from './disk-save';
+import { storeFull } from './store/errors';
 import type { CheckpointInfo, DiskPointer } from './store/manifest';
 import type { CheckpointSummary } from './store/stored';
 import type { Verification } from './store/verify';
@@ -46,6 +47,8 @@ export interface DiskHost {
   openWritable(path: string): Promise<WritableFile>;
   /** Of the archive; undefined for one that is no folder. */
   readonly layers: DiskLayers | undefined;
+  /** Bytes of all files of the layers. */
+  layerBytes(): Promise<number>;
   /** Resolves after so many milliseconds: a guest is not slowed down by its layers being written. */
   pause(ms: number): Promise<void>;
 }
@@ -199,8 +202,11 @@ export class DiskArchive implements CheckpointArchive {
 
   private async prepare(held: readonly CowContents[], options: FillOptions): Promise<SavedDisk[]> {
     const saved: SavedDisk[] = [];
+    // Also before: the guest reads from a layer that was refused, so its file stays until the guest has ended.
+    await this.checkBudget();
     try {
       for (const contents of held) saved.push(await this.prepareOne(contents, options));
+      await this.checkBudget();
       return saved;
     } catch (error) {
       await this.releaseAll(saved.map(({ pointer }) => pointer));
@@ -225,6 +231,13 @@ export class DiskArchive implements CheckpointArchive {
     } finally {
       for (const home of homes) home.release();
     }
+  }
+
+  /** The store's space budget counts its layers: of them is known only afterwards how much they need. */
+  private async checkBudget(): Promise<void> {
+    if (this.layers === undefined) return;
+    const [{ freeBytes }, layerBytes] = await Promise.all([this.inner.statistics(), this.host.layerBytes()]);
+    if (layerBytes > freeBytes) throw storeFull();
   }
 
   /** An image that is written while a guest uses it is of no use to any checkpoint. */
@@ -311,8 +324,15 @@ export class DiskArchive implements CheckpointArchive {
   importFrom(path: string): Promise<readonly string[]> {
     return this.inner.importFrom(path);
   }
-  statistics(): ReturnType<CheckpointArchive['statistics']> {
-    return this.inner.statistics();
+  /** With the layers. */
+  async statistics(): ReturnType<CheckpointArchive['statistics']> {
+    const [found, layerBytes] = await Promise.all([this.inner.statistics(), this.host.layerBytes()]);
+    return {
+      ...found,
+      sizeBytes: found.sizeBytes + layerBytes,
+      liveBytes: found.liveBytes + layerBytes,
+      freeBytes: Math.max(0, found.freeBytes - layerBytes),
+    };
   }
 
   /**

@@ -56,12 +56,18 @@ const local = (iso: string | null): string => iso?.replace('T', ' ').slice(0, 19
 
 export async function listCheckpoints(
   store: CheckpointStore,
-  { output, json, path }: Look & { readonly path: string },
+  { output, json, path, layerBytes }: Look & { readonly path: string; readonly layerBytes: number },
 ): Promise<number> {
   const all = store.list();
-  const { sizeBytes, liveBytes, limitBytes, freeBytes } = store.statistics();
+  const { limitBytes, ...found } = store.statistics();
+  const sizeBytes = found.sizeBytes + layerBytes;
   if (json) {
-    const sizes = { sizeBytes, liveBytes, limitBytes: limit(limitBytes), freeBytes: limit(freeBytes) };
+    const sizes = {
+      sizeBytes,
+      liveBytes: found.liveBytes + layerBytes,
+      limitBytes: limit(limitBytes),
+      freeBytes: limit(Math.max(0, found.freeBytes - layerBytes)),
+    };
     writeJson(output, { store: path, ...sizes, checkpoints: all.map(summaryJson) });
     return 0;
   }

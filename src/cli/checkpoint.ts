@@ -8,7 +8,7 @@ import type { DiskArchive } from '../checkpoint/disk-archive';
 import type { CheckpointStore } from '../checkpoint/store/store';
 import type { CheckpointSummary } from '../checkpoint/store/stored';
 import { openArchive } from '../host/archive';
-import { openDiskArchive } from '../host/disk/disk-archive';
+import { layerBytesOf, openDiskArchive } from '../host/disk/disk-archive';
 import { findCheckpoint } from '../host/launch';
 import { openStore } from '../host/store/open-store';
 import { diffCheckpoints } from './checkpoint-diff';
@@ -75,7 +75,10 @@ export async function checkpoint(
   const [first = '', second = ''] = operands;
   switch (verb) {
     case 'list':
-      return looking(command, (store) => listCheckpoints(store, { output, json, path: command.store }));
+      return looking(command, async (store) => {
+        const layerBytes = await layerBytesOf(command.store);
+        return listCheckpoints(store, { output, json, path: command.store, layerBytes });
+      });
     case 'show':
       return looking(command, (store) =>
         showCheckpoint(store, findCheckpoint(store.list(), first), { output, json }),

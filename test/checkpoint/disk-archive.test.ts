@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../../src/base/errors';
+import { defined, UserError } from '../../src/base/errors';
 import { CowContents } from '../../src/disk/cow-disk';
 import { openArchive } from '../../src/host/archive';
 import { openDiskArchive } from '../../src/host/disk/disk-archive';
@@ -204,6 +204,40 @@ describe('disks of saved checkpoints', function () {
     await write(guest.disk, 11, 3);
     const [next, after] = [await save(archive, guest.disk), await shown(guest.disk)];
     assert.ok((await shown((await resumed(archive, next)).disk)).equals(after));
+  });
+
+  it('S20: counts layers in the space budget; what does not fit is refused, and leaves nothing behind', async () => {
+    const path = join(folder, 'store');
+    const archive = await openDiskArchive(await openArchive(path, { maxBytes: 4 << 20 }));
+    const random = (block: number, seed: number): Promise<Uint8Array> =>
+      complete(disk, {
+        op: 'write',
+        offset: block * BLOCK,
+        data: Uint8Array.from({ length: 200 * BLOCK }, (_, at) => (at * at * seed) >> 7),
+      });
+    const { disk } = await fresh(archive);
+    const saved: string[] = [];
+    const attempt = async (seed: number): Promise<string> => {
+      await random(10, seed);
+      const id = await save(archive, disk);
+      saved.push(id);
+      return attempt(seed + 2);
+    };
+    await rejects(attempt(1), 'STORE_FULL');
+    assert.ok(saved.length >= 2, String(saved.length));
+    const { sizeBytes, freeBytes } = await archive.statistics();
+    assert.ok(sizeBytes > saved.length * 200 * BLOCK && freeBytes < 200 * BLOCK);
+    for (const seed of [101, 103, 105]) await rejects(attempt(seed), 'STORE_FULL');
+    const wasRefused = layersOf('store').length - saved.length;
+    assert.ok(wasRefused <= 1, `${wasRefused} layers of refused saves`);
+    await archive.close();
+
+    const again = await open('store');
+    for (const id of saved) assert.deepEqual((await again.verify(id)).problems, []);
+    const guest = await resumed(again, defined(saved[0], 'one was saved'));
+    assert.equal(layersOf('store').length, saved.length);
+    await write(guest.disk, 10, 7, 2);
+    await save(again, guest.disk);
   });
 
   it('goes on from the layers of one store, and saves into another', async () => {

@@ -1,5 +1,5 @@
 /** Archives with what their disks hold, on this host: see checkpoint/disk-archive.ts. */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { DiskFolder } from '../../disk/folder';
@@ -32,9 +32,25 @@ export async function openDiskArchive(
     open: guestFiles.openDisk,
     openWritable: (path: string) => openNodeFile(path, 'write'),
     layers: folder === undefined ? undefined : layersIn(folder, options),
+    layerBytes: () => layerBytesOf(archive.path),
     pause: (ms: number) => setTimeout(ms),
   };
   return new DiskArchive(archive, host, options.relocated);
+}
+
+/** Bytes of all disk layers of the store at a path: files in the folders of its folder. */
+export async function layerBytesOf(path: string): Promise<number> {
+  const folder = await layersBeside(path);
+  if (folder === undefined) return 0;
+  let sum = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const below = join(folder, entry.name);
+    // A layer may be merged, and its file go, while others are looked at.
+    for (const name of await readdir(below).catch(() => []))
+      sum += (await stat(join(below, name)).catch(() => undefined))?.size ?? 0;
+  }
+  return sum;
 }
 
 function layersIn(folder: string, { readOnly = false, relocated }: DiskArchiveOptions): DiskLayers {
