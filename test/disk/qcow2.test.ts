@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { MemoryImage } from '../../src/disk/images';
 import { openImage, type ImageFormat } from '../../src/disk/open-image';
 import type { BaseImage, ByteFile } from '../../src/disk/types';
+import { guestFiles } from '../../src/host/files';
 import { requireTool } from '../support/tools';
 
 const SIZE = 1536 * 1024 + 512;
@@ -174,6 +175,30 @@ describe('qcow2', () => {
     await assert.rejects(open('source.raw', 'qcow2'), { code: 'QCOW2_MAGIC' });
     await assert.rejects(openImage('x', 'vmdk' as ImageFormat, openFile), { code: 'ENOENT' });
     await assert.rejects(openImage('source.raw', 'vmdk' as ImageFormat, openFile), { code: 'DISK_FORMAT' });
+  });
+
+  it('finds backing images by paths relative to the image that names them, at any depth', async () => {
+    const expected = source(7);
+    const folders = ['a', 'b/deep', 'c'].map((name) => join(folder, 'tree', name));
+    for (const name of folders) mkdirSync(name, { recursive: true });
+    writeFileSync(join(folder, 'tree/a/base.raw'), expected);
+    const link = (image: string, backing: string, format: string): unknown =>
+      qemuImg('create', '-f', 'qcow2', '-b', backing, '-F', format, join('tree', image));
+    link('b/deep/one.qcow2', '../../a/base.raw', 'raw');
+    link('b/two.qcow2', 'deep/one.qcow2', 'qcow2');
+    link('c/three.qcow2', '../b/two.qcow2', 'qcow2');
+    link('four.qcow2', 'c/three.qcow2', 'qcow2');
+    qemuIo('tree/b/two.qcow2', 'write -P 0x22 65536 4096');
+    qemuIo('tree/c/three.qcow2', 'write -P 0x33 131072 4096');
+    const opened = await openImage(join(folder, 'tree/four.qcow2'), undefined, guestFiles.openDisk);
+    try {
+      expected.fill(0x22, 65536, 65536 + 4096).fill(0x33, 131072, 131072 + 4096);
+      await assertReads(opened.image, expected);
+      assert.ok(Buffer.compare(judged('tree/four.qcow2').subarray(0, SIZE), expected) === 0);
+      assert.equal(opened.files.length, 5);
+    } finally {
+      await opened.close();
+    }
   });
 
   it('refuses a circle of backing images', async () => {
