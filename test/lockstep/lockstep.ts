@@ -14,6 +14,7 @@ import {
   adopt,
   differences,
   hex,
+  interruptDue,
   newState,
   PC,
   PRIV,
@@ -50,22 +51,7 @@ export interface LockstepResult {
   readonly failure?: string;
 }
 
-const [MSTATUS, MIP, MIE, MIDELEG] = ['mstatus', 'mip', 'mie', 'mideleg'].map(registerIndex) as [
-  number,
-  number,
-  number,
-  number,
-];
-
-/** Whether an interrupt comes before the next instruction (privileged spec 3.1.9). */
-export function interruptDue(state: State): boolean {
-  const at = (index: number): bigint => state[index] ?? 0n;
-  const pending = at(MIP) & at(MIE);
-  const mode = at(PRIV);
-  const machine = mode < 3n || (at(MSTATUS) & 8n) !== 0n;
-  const supervisor = mode < 1n || (mode === 1n && (at(MSTATUS) & 2n) !== 0n);
-  return (machine && (pending & ~at(MIDELEG)) !== 0n) || (supervisor && (pending & at(MIDELEG)) !== 0n);
-}
+const MSTATUS = registerIndex('mstatus');
 
 /** Whether a state looks like that after a failed attempt to fetch from `pc`. */
 function fetchFault(state: State, pc: bigint): boolean {

@@ -52,6 +52,23 @@ export const PRIV = 65;
 export const CSR0 = 66;
 export const registerIndex = (name: string): number => REGISTERS.indexOf(name);
 
+const [MSTATUS, MIP, MIE, MIDELEG] = ['mstatus', 'mip', 'mie', 'mideleg'].map(registerIndex) as [
+  number,
+  number,
+  number,
+  number,
+];
+
+/** Whether an interrupt comes before the next instruction (privileged spec 3.1.9). */
+export function interruptDue(state: State): boolean {
+  const at = (index: number): bigint => state[index] ?? 0n;
+  const pending = at(MIP) & at(MIE);
+  const mode = at(PRIV);
+  const machine = mode < 3n || (at(MSTATUS) & 8n) !== 0n;
+  const supervisor = mode < 1n || (mode === 1n && (at(MSTATUS) & 2n) !== 0n);
+  return (machine && (pending & ~at(MIDELEG)) !== 0n) || (supervisor && (pending & at(MIDELEG)) !== 0n);
+}
+
 const csrNumbers = COMPARED_CSRS.map((name) => defined(csrByName(name), name).number);
 export const csrNumber = (name: string): number => defined(csrByName(name), name).number;
 
