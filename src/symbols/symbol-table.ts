@@ -6,8 +6,10 @@ import type { AddressRange } from './range-index';
 import type { LineAddresses, LineInfo } from './source-lines';
 import type { NamedSymbol } from './symbol-index';
 import type { Symbols } from './symbols';
+import type { Type } from './types';
+import type { FunctionScope, FunctionTypeOf, TypedSymbols, Variable } from './variables';
 
-export class SymbolTable implements Symbols {
+export class SymbolTable implements Symbols, TypedSymbols {
   constructor(private readonly files: Symbols[] = []) {}
 
   add(file: Symbols): void {
@@ -74,6 +76,26 @@ export class SymbolTable implements Symbols {
     return this.first((file) => file.frameInfoAt(pc));
   }
 
+  scopesAt(pc: bigint): readonly FunctionScope[] {
+    return this.firstList((file) => file.scopesAt?.(pc) ?? []);
+  }
+
+  variableNamed(name: string, near?: bigint): Variable | undefined {
+    return this.firstNear(near, (file) => file.variableNamed?.(name, near));
+  }
+
+  globalsAt(pc: bigint): readonly Variable[] {
+    return this.firstList((file) => file.globalsAt?.(pc) ?? []);
+  }
+
+  typeNamed(name: string, near?: bigint): Type | undefined {
+    return this.firstNear(near, (file) => file.typeNamed?.(name, near));
+  }
+
+  functionTypeAt(entry: bigint): FunctionTypeOf | undefined {
+    return this.first((file) => file.functionTypeAt?.(entry));
+  }
+
   private knowing(path: string): Symbols[] {
     const best = new Set(matchPaths(path, this.sourceFiles()));
     return this.files.filter((file) => file.sourceFiles().some((one) => best.has(one)));
@@ -87,12 +109,17 @@ export class SymbolTable implements Symbols {
     return undefined;
   }
 
-  private firstList<T>(ask: (file: Symbols) => T[]): T[] {
-    return (
-      this.first((file) => {
-        const list = ask(file);
-        return list.length > 0 ? list : undefined;
-      }) ?? []
-    );
+  /** The file that the code at `near` comes from knows best what a name means there. */
+  private firstNear<T>(near: bigint | undefined, ask: (file: Symbols) => T | undefined): T | undefined {
+    const own = near === undefined ? undefined : this.files.find((file) => file.functionAt(near));
+    return (own && ask(own)) ?? this.first((file) => (file === own ? undefined : ask(file)));
+  }
+
+  private firstList<T>(ask: (file: Symbols) => readonly T[]): T[] {
+    const found = this.first((file) => {
+      const list = ask(file);
+      return list.length > 0 ? list : undefined;
+    });
+    return [...(found ?? [])];
   }
 }

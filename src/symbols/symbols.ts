@@ -4,9 +4,10 @@ import type { FunctionRange, InlinedFunction } from './functions';
 import type { AddressRange } from './range-index';
 import type { LineAddresses, LineInfo } from './source-lines';
 import type { NamedSymbol } from './symbol-index';
+import type { TypedSymbols } from './variables';
 
-/** All addresses are those of the guest (load bias applied), unsigned 64-bit. */
-export interface Symbols {
+/** All addresses are those of the guest (load bias applied), unsigned 64-bit. Types and variables need debug information. */
+export interface Symbols extends Partial<TypedSymbols> {
   /** The function compiled to the code at pc, or the nearest label of assembly before it. */
   functionAt(pc: bigint): FunctionRange | undefined;
   /** Functions inlined at pc, innermost first. */

@@ -3,7 +3,7 @@
  * asked for (a type may refer to itself through a pointer), so implementations have getters; all objects are immutable to
  * their users, and one entry of the file gives one object. Values of them are the business of inspect/.
  */
-import type { Variable } from './variables';
+import type { FrameContext, Variable } from './variables';
 
 export type Type =
   | BaseType
@@ -80,6 +80,8 @@ export interface ArrayType {
   readonly dimensions: readonly ArrayDimension[];
   /** Bytes of all elements; undefined where a dimension is dynamic or unknown. */
   readonly byteSize: number | undefined;
+  /** Bytes from one element (of the last dimension) to the next, where that is not the element's size. */
+  readonly strideBytes?: number;
   /** Shown and passed as one number by vector extensions. */
   readonly isVector: boolean;
   readonly language: Language;
@@ -97,6 +99,8 @@ export interface Member {
   readonly isBase: boolean;
   /** C++: a base class whose place the program knows: not at `offset`. */
   readonly isVirtual: boolean;
+  /** Of what only the program knows the place of: its address in the object at `object`. Never throws. */
+  readonly addressIn?: (object: bigint, frame: FrameContext) => bigint | undefined;
   /** Made by the compiler (`_vptr.X`, the discriminant of a Rust enum). */
   readonly isArtificial: boolean;
 }

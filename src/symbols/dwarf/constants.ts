@@ -114,6 +114,7 @@ export const AT = {
   callTarget: 0x83,
   callTargetClobbered: 0x84,
   callDataValue: 0x86,
+  exportSymbols: 0x89,
   loclistsBase: 0x8c,
   /** DWARF 6 draft; compilers emit it in DWARF 5 already. */
   languageName: 0x90,

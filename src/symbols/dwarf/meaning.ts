@@ -1,0 +1,27 @@
+/** What the readers of types, variables and scopes share, and how they reach each other: one for a file at a place. */
+import type { Type } from '../types';
+import type { Variable } from '../variables';
+import type { DebugInfo } from './debug-info';
+import type { Die } from './die';
+
+export interface Meaning {
+  readonly info: DebugInfo;
+  /** Runs a reader of file contents; undefined (and a warning) when the file is damaged. */
+  readonly attempt: <T>(read: () => T) => T | undefined;
+  /** Addresses of the file to those of the guest, and back. */
+  readonly inGuest: (address: bigint) => bigint;
+  readonly inFile: (address: bigint) => bigint;
+  /** The type that an entry describes. */
+  typeAt(die: Die): Type;
+  /** The type that an entry has by DW_AT_type (also of what it completes); `void` without one. */
+  typeOf(die: Die): Type;
+  variableAt(die: Die): Variable;
+  /** The name with namespaces and classes around it, where the language has them. */
+  qualifiedName(die: Die): string | undefined;
+  /** The entry that defines what `die` only declares. */
+  definitionOf(die: Die): Die | undefined;
+  /** Of a symbol in the ELF symbol table, in the guest. */
+  symbolAddress(name: string): bigint | undefined;
+  /** The function that was compiled to the code at an address of the file (not one inlined there). */
+  bodyAt(address: bigint): Die | undefined;
+}

@@ -1,0 +1,216 @@
+/**
+ * Where names of types and of variables with static storage are described. Units are scanned once, one after another and
+ * only until what is asked for is found; of a name the best entry is kept, and nothing of what is not a name. A unit
+ * that is preferred is scanned for itself.
+ */
+import type { DebugInfo } from './debug-info';
+import { AT, TAG } from './constants';
+import { canonicalBaseName } from './base-names';
+import { Die } from './die';
+import { QualifiedNames } from './qualified-names';
+import type { Entry, Unit } from './unit';
+
+/** 'struct' is also class and interface: a declaration may say one and the definition the other. */
+export type NameKind = 'variable' | 'typedef' | 'base' | 'struct' | 'union' | 'enum';
+
+/** How good an entry is: a declaration; a definition of its unit alone; one for all. Types have no linkage: 3. */
+export type Rank = 1 | 2 | 3;
+
+interface Named {
+  readonly unit: Unit;
+  readonly offset: number;
+  readonly rank: Rank;
+}
+
+export interface FoundName {
+  readonly die: Die;
+  readonly rank: Rank;
+}
+
+/** Names kept of a whole file: the Linux kernel has some 300,000. */
+const MAX_NAMES = 2_000_000;
+/** Units whose names are kept for themselves. */
+const MAX_UNITS = 8;
+const MAX_NESTING = 64;
+
+const WANTED: ReadonlySet<number> = new Set([
+  AT.sibling,
+  AT.name,
+  AT.declaration,
+  AT.external,
+  AT.specification,
+  AT.import,
+  AT.exportSymbols,
+]);
+
+const KINDS: Readonly<Record<number, NameKind | undefined>> = {
+  [TAG.variable]: 'variable',
+  [TAG.constant]: 'variable',
+  [TAG.typedef]: 'typedef',
+  [TAG.templateAlias]: 'typedef',
+  [TAG.subrangeType]: 'typedef',
+  [TAG.unspecifiedType]: 'base',
+  [TAG.baseType]: 'base',
+  [TAG.structureType]: 'struct',
+  [TAG.classType]: 'struct',
+  [TAG.interfaceType]: 'struct',
+  [TAG.unionType]: 'union',
+  [TAG.enumerationType]: 'enum',
+};
+
+export const kindOfTag = (tag: number): NameKind | undefined => KINDS[tag];
+
+/** Entries with names of their own inside. */
+const SCOPES: ReadonlySet<number> = new Set([
+  TAG.namespace,
+  TAG.module,
+  TAG.structureType,
+  TAG.classType,
+  TAG.unionType,
+]);
+
+export class NameIndex {
+  private readonly found = new Map<string, Named>();
+  private readonly visited = new Set<Unit>();
+  private readonly byUnit = new Map<Unit, ReadonlyMap<string, Named>>();
+  private next = 0;
+
+  readonly qualified = new QualifiedNames();
+
+  constructor(private readonly info: DebugInfo) {}
+
+  /** The best entry of the whole file; `enough` is the rank that ends the search. */
+  find(kind: NameKind, name: string, enough: Rank): FoundName | undefined {
+    const key = keyOf(kind, name);
+    const units = this.info.units();
+    for (;;) {
+      const known = this.found.get(key);
+      if (known !== undefined && known.rank >= enough) return this.open(known);
+      const info = units[this.next];
+      if (info === undefined) return known && this.open(known);
+      this.next++;
+      const { unit } = info;
+      if (unit !== undefined && this.found.size < MAX_NAMES)
+        this.info.attempt(() => this.scan(unit, this.visited, this.found));
+    }
+  }
+
+  /** The best entry of one unit. */
+  findIn(unit: Unit, kind: NameKind, name: string): FoundName | undefined {
+    const named = this.namesOf(unit).get(keyOf(kind, name));
+    return named && this.open(named);
+  }
+
+  private namesOf(unit: Unit): ReadonlyMap<string, Named> {
+    const known = this.byUnit.get(unit);
+    if (known !== undefined) return known;
+    const names = new Map<string, Named>();
+    this.info.attempt(() => this.scan(unit, new Set(), names));
+    const oldest = this.byUnit.keys().next().value;
+    if (this.byUnit.size >= MAX_UNITS && oldest !== undefined) this.byUnit.delete(oldest);
+    this.byUnit.set(unit, names);
+    return names;
+  }
+
+  private open(named: Named): FoundName | undefined {
+    const die = this.info.attempt(() => Die.at(named));
+    return die && { die, rank: named.rank };
+  }
+
+  private scan(unit: Unit, visited: Set<Unit>, names: Map<string, Named>): void {
+    const units = [unit];
+    for (let one = units.pop(); one !== undefined; one = units.pop()) {
+      if (visited.has(one)) continue;
+      visited.add(one);
+      for (const imported of new UnitScan(one, names, this.qualified).run()) units.push(imported);
+    }
+  }
+}
+
+const keyOf = (kind: NameKind, name: string): string =>
+  `${kind} ${kind === 'base' ? (canonicalBaseName(name) ?? name) : name}`;
+
+/** One pass over a unit's entries that is over those in namespaces and classes, but passes functions by. */
+class UnitScan {
+  private readonly imports: Unit[] = [];
+
+  constructor(
+    private readonly unit: Unit,
+    private readonly names: Map<string, Named>,
+    private readonly qualified: QualifiedNames,
+  ) {}
+
+  /** Units that this one imports (DW_TAG_imported_unit). */
+  run(): readonly Unit[] {
+    const { unit } = this;
+    const reader = unit.entryReader();
+    /** Prefix of each open entry; undefined where names do not count. */
+    const open: (string | undefined)[] = [];
+    do {
+      const entry = unit.readEntry(reader, WANTED);
+      if (entry === undefined) {
+        open.pop();
+        continue;
+      }
+      const isRoot = open.length === 0;
+      const prefix = isRoot ? '' : open.at(-1);
+      if (!isRoot && prefix !== undefined) this.add(entry, prefix);
+      if (!entry.abbreviation.hasChildren) continue;
+      const inner = isRoot ? '' : this.innerPrefix(entry, prefix);
+      const sibling = inner === undefined ? siblingOf(unit, entry) : undefined;
+      if (sibling !== undefined && sibling > reader.offset) reader.offset = sibling;
+      else open.push(open.length < MAX_NESTING ? inner : undefined);
+    } while (open.length > 0 && !reader.done);
+    return this.imports;
+  }
+
+  private innerPrefix(entry: Entry, prefix: string | undefined): string | undefined {
+    const { tag } = entry.abbreviation;
+    if (prefix === undefined || !SCOPES.has(tag)) return undefined;
+    const name = this.unit.text(entry.attributes.get(AT.name));
+    // Names in nameless and inline namespaces are known without them, as in the source.
+    if (tag === TAG.namespace && (!name || entry.attributes.has(AT.exportSymbols))) return prefix;
+    return name ? `${prefix}${name}::` : undefined;
+  }
+
+  private add(entry: Entry, prefix: string): void {
+    const { tag } = entry.abbreviation;
+    const { attributes } = entry;
+    const kind =
+      kindOfTag(tag) ?? (tag === TAG.member && attributes.has(AT.declaration) ? 'variable' : undefined);
+    if (kind === undefined) {
+      if (tag === TAG.importedUnit) this.import(entry);
+      return;
+    }
+    const name = this.nameOf(entry, prefix);
+    if (name === undefined) return;
+    const isDeclaration = attributes.has(AT.declaration);
+    const isShared = kind !== 'variable' || attributes.has(AT.external) || attributes.has(AT.specification);
+    const rank = isDeclaration ? 1 : isShared ? 3 : 2;
+    const key = keyOf(kind, name);
+    const known = this.names.get(key);
+    if (known === undefined || known.rank < rank)
+      this.names.set(key, { unit: this.unit, offset: entry.offset, rank });
+  }
+
+  private nameOf(entry: Entry, prefix: string): string | undefined {
+    const own = this.unit.text(entry.attributes.get(AT.name));
+    if (own && !entry.attributes.has(AT.specification)) return prefix + own;
+    if (!entry.attributes.has(AT.specification)) return undefined;
+    // A definition outside of its class: the declaration says where it belongs.
+    const die = Die.at({ unit: this.unit, offset: entry.offset });
+    return die && this.qualified.nameOf(die);
+  }
+
+  private import(entry: Entry): void {
+    const die = Die.at({ unit: this.unit, offset: entry.offset });
+    const target = die?.reference(AT.import);
+    if (target !== undefined) this.imports.push(target.unit);
+  }
+}
+
+const siblingOf = (unit: Unit, entry: Entry): number | undefined => {
+  const value = entry.attributes.get(AT.sibling);
+  if (value?.kind !== 'reference') return undefined;
+  return value.global ? value.offset : unit.header.offset + value.offset;
+};

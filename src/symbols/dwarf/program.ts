@@ -1,0 +1,203 @@
+/**
+ * Types and variables of one file at one place in the guest: the readers of this folder put together. What is read is
+ * kept within bounds (types by unit, names once for a file); asking for what holds at a pc reads no unit but its own.
+ */
+import type { NamedSymbol } from '../symbol-index';
+import type { Type } from '../types';
+import type { FunctionScope, FunctionTypeOf, TypedSymbols, Variable } from '../variables';
+import { AT, TAG } from './constants';
+import type { DebugInfo } from './debug-info';
+import { Die, MAX_DEPTH } from './die';
+import type { DwarfFunction } from './functions';
+import type { Meaning } from './meaning';
+import { kindOfTag, type NameIndex, type NameKind, type Rank } from './names';
+import { blocksOf } from './scopes';
+import { languageOfUnit, TypeReader } from './type-reader';
+import type { Unit } from './unit';
+import { makeVariable } from './variable';
+
+export interface ProgramOptions {
+  readonly info: DebugInfo;
+  readonly names: NameIndex;
+  readonly inGuest: (address: bigint) => bigint;
+  readonly inFile: (address: bigint) => bigint;
+  /** Of the ELF symbol table, as it is in the file. */
+  readonly symbolNamed: (name: string) => NamedSymbol | undefined;
+}
+
+/** More in one unit are damage. */
+const MAX_GLOBALS = 100_000;
+
+export class DwarfProgram implements TypedSymbols, Meaning {
+  readonly info: DebugInfo;
+  readonly attempt: <T>(read: () => T) => T | undefined;
+  readonly inGuest: (address: bigint) => bigint;
+  readonly inFile: (address: bigint) => bigint;
+  private readonly symbolNamed: (name: string) => NamedSymbol | undefined;
+  private readonly names: NameIndex;
+  private readonly types = new TypeReader(this);
+
+  constructor(options: ProgramOptions) {
+    this.info = options.info;
+    this.attempt = options.info.attempt;
+    this.names = options.names;
+    this.inGuest = options.inGuest;
+    this.inFile = options.inFile;
+    this.symbolNamed = options.symbolNamed;
+  }
+
+  scopesAt(pc: bigint): FunctionScope[] {
+    const address = this.inFile(pc);
+    const scopes: FunctionScope[] = [];
+    for (const { found, unit } of this.functionsAt(address)) {
+      const isInlined = found.call !== undefined;
+      const blocks = this.attempt(() => {
+        const die = Die.at({ unit, offset: found.offset });
+        return die && blocksOf(die, address, this);
+      });
+      scopes.push({ name: found.name, isInlined, blocks: blocks ?? [{ variables: [] }] });
+    }
+    return scopes;
+  }
+
+  variableNamed(name: string, near?: bigint): Variable | undefined {
+    const symbol = this.symbolNamed(name);
+    // C has one name for one thing; the search of a whole file that this saves is long.
+    if (symbol?.kind === 'function') return undefined;
+    const enough = symbol?.binding === 'global' || name.includes('::') ? 3 : 2;
+    const die = this.attempt(() => this.dieNamed('variable', name, near, enough));
+    return die && this.attempt(() => this.globalVariable(die));
+  }
+
+  globalsAt(pc: bigint): Variable[] {
+    for (const { unit } of this.info.unitsAt(this.inFile(pc))) {
+      if (unit !== undefined) return this.attempt(() => this.globalsOf(unit)) ?? [];
+    }
+    return [];
+  }
+
+  typeNamed(name: string, near?: bigint): Type | undefined {
+    const text = name.trim();
+    const tagged = /^(struct|class|union|enum)\s+(\S.*)$/.exec(text);
+    const kinds: NameKind[] = tagged?.[1] ? [KIND_OF[tagged[1]] ?? 'struct'] : ['typedef', 'base'];
+    const plain = tagged?.[2] ?? text;
+    for (const kind of kinds) {
+      const die = this.attempt(() => this.dieNamed(kind, plain, near));
+      if (die !== undefined) return this.typeAt(die);
+    }
+    if (tagged !== null) return undefined;
+    for (const kind of ['struct', 'union', 'enum'] as const) {
+      const die = this.attempt(() => this.dieNamed(kind, plain, near));
+      // C has names of structures for themselves.
+      if (die !== undefined && this.attempt(() => languageOfUnit(die.unit)) !== 'c') return this.typeAt(die);
+    }
+    return undefined;
+  }
+
+  functionTypeAt(entry: bigint): FunctionTypeOf | undefined {
+    const address = this.inFile(entry);
+    for (const { found, unit } of this.functionsAt(address)) {
+      if (found.call !== undefined || !found.ranges.some(({ start }) => start === address)) continue;
+      const die = this.attempt(() => Die.at({ unit, offset: found.offset }));
+      if (die !== undefined) return { name: found.name, type: this.typeAt(die) };
+    }
+    return undefined;
+  }
+
+  typeAt(die: Die): Type {
+    return this.types.at(die);
+  }
+
+  typeOf(die: Die): Type {
+    return this.types.of(die);
+  }
+
+  variableAt(die: Die): Variable {
+    return makeVariable(die, die.anyName ?? '', this);
+  }
+
+  qualifiedName(die: Die): string | undefined {
+    return this.names.qualified.nameOf(die);
+  }
+
+  definitionOf(die: Die): Die | undefined {
+    if (die.has(AT.signature)) return die.reference(AT.signature);
+    const kind = kindOfTag(die.tag);
+    const name = die.flag(AT.declaration) && kind !== undefined ? this.qualifiedName(die) : undefined;
+    if (kind === undefined || name === undefined) return undefined;
+    const found = this.names.find(kind, name, 3);
+    return found?.rank === 3 ? found.die : undefined;
+  }
+
+  symbolAddress(name: string): bigint | undefined {
+    const symbol = this.symbolNamed(name);
+    return symbol && this.inGuest(symbol.address);
+  }
+
+  bodyAt(address: bigint): Die | undefined {
+    for (const { found, unit } of this.functionsAt(address)) {
+      if (found.call === undefined) return this.attempt(() => Die.at({ unit, offset: found.offset }));
+    }
+    return undefined;
+  }
+
+  /** Functions whose code holds an address of the file, the innermost inlined one first, then the one with the code. */
+  private functionsAt(address: bigint): { found: DwarfFunction; unit: Unit }[] {
+    const all: { found: DwarfFunction; unit: Unit }[] = [];
+    for (const info of this.info.unitsAt(address)) {
+      const { unit } = info;
+      if (unit === undefined) continue;
+      for (const found of info.functionsAt(address)) {
+        all.push({ found, unit });
+        if (found.call === undefined) return all;
+      }
+    }
+    return all;
+  }
+
+  private globalVariable(die: Die): Variable {
+    return makeVariable(die, this.qualifiedName(die) ?? '', this);
+  }
+
+  /** Variables of namespaces stand among the others, where the source has them. */
+  private globalsOf(unit: Unit): Variable[] {
+    const found: Variable[] = [];
+    const visit = (die: Die, depth: number): void => {
+      for (const child of die.children()) {
+        if (found.length >= MAX_GLOBALS) return;
+        if (child.tag === TAG.variable && isDefinition(child)) found.push(this.globalVariable(child));
+        if ((child.tag === TAG.namespace || child.tag === TAG.module) && depth < MAX_DEPTH)
+          visit(child, depth + 1);
+      }
+    };
+    const root = Die.at({ unit, offset: unit.header.dieOffset });
+    if (root !== undefined) visit(root, 0);
+    return found;
+  }
+
+  /** The entry of the unit at `near`, else that which all units share, else the first. */
+  private dieNamed(
+    kind: NameKind,
+    name: string,
+    near: bigint | undefined,
+    enough: Rank = 3,
+  ): Die | undefined {
+    let declared: Die | undefined;
+    for (const { unit } of near === undefined ? [] : this.info.unitsAt(this.inFile(near))) {
+      const found = unit && this.names.findIn(unit, kind, name);
+      if (found !== undefined && found.rank > 1) return found.die;
+      declared ??= found?.die;
+    }
+    const found = this.names.find(kind, name, enough);
+    return found !== undefined && (found.rank > 1 || declared === undefined) ? found.die : declared;
+  }
+}
+
+const isDefinition = (die: Die): boolean => !die.flag(AT.declaration) && die.anyName !== undefined;
+
+const KIND_OF: Readonly<Record<string, NameKind>> = {
+  struct: 'struct',
+  class: 'struct',
+  union: 'union',
+  enum: 'enum',
+};

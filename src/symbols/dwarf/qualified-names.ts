@@ -1,0 +1,107 @@
+/** What stands around entries of a unit: namespaces and classes, for their full names (DWARF 5, 3.2.2). */
+import { AT, TAG } from './constants';
+import type { Die } from './die';
+import { languageOfUnit } from './type-reader';
+import type { Unit } from './unit';
+
+interface Container {
+  readonly start: number;
+  end: number;
+  readonly outer: Container | undefined;
+  /** Undefined: adds nothing to names (functions, blocks). */
+  readonly name: string | undefined;
+}
+
+const WANTED: ReadonlySet<number> = new Set([AT.name, AT.sibling]);
+const NAMING: ReadonlySet<number> = new Set([
+  TAG.namespace,
+  TAG.module,
+  TAG.structureType,
+  TAG.classType,
+  TAG.unionType,
+  TAG.interfaceType,
+  TAG.enumerationType,
+]);
+
+/** Deeper nesting is damage; names in it go without what is beyond. */
+const MAX_NESTING = 64;
+
+class Containers {
+  /** By start; each but those in others. */
+  private readonly sorted: readonly Container[];
+
+  /** Reads the whole unit. Throws DWARF_BAD_SECTION. */
+  constructor(unit: Unit) {
+    const found: Container[] = [];
+    const open: (Container | undefined)[] = [];
+    const reader = unit.entryReader();
+    do {
+      const entry = unit.readEntry(reader, WANTED);
+      if (entry === undefined) {
+        const closed = open.pop();
+        if (closed?.start !== open.at(-1)?.start && closed !== undefined) closed.end = reader.offset;
+        continue;
+      }
+      if (!entry.abbreviation.hasChildren) continue;
+      const outer = open.at(-1);
+      if (!NAMING.has(entry.abbreviation.tag)) {
+        open.push(outer);
+        continue;
+      }
+      const own = unit.text(entry.attributes.get(AT.name));
+      const isNamespace = entry.abbreviation.tag === TAG.namespace;
+      const name = own !== undefined && own !== '' ? own : isNamespace ? '(anonymous namespace)' : undefined;
+      const container = { start: entry.offset, end: reader.end, outer, name };
+      found.push(container);
+      open.push(container);
+    } while (open.length > 0 && !reader.done);
+    this.sorted = found;
+  }
+
+  /** `ns::Class`, or '' at the top. */
+  around(offset: number): string {
+    let low = 0;
+    let high = this.sorted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.sorted[middle]?.start ?? offset) < offset) low = middle + 1;
+      else high = middle;
+    }
+    let at = this.sorted[low - 1];
+    while (at !== undefined && at.end <= offset) at = at.outer;
+    const names: string[] = [];
+    for (let depth = 0; at !== undefined && depth < MAX_NESTING; depth++, at = at.outer) {
+      if (at.name !== undefined) names.unshift(at.name);
+    }
+    return names.join('::');
+  }
+}
+
+/** Units whose containers are kept. */
+const MAX_UNITS = 16;
+
+export class QualifiedNames {
+  private readonly byUnit = new Map<Unit, Containers>();
+
+  /** The name with what stands around it, in languages that have namespaces. Throws DWARF_BAD_SECTION. */
+  nameOf(die: Die): string | undefined {
+    const name = die.anyName;
+    const language = languageOfUnit(die.unit);
+    if (name === undefined || (language !== 'c++' && language !== 'rust')) return name;
+    let home = die;
+    for (home of die.origins());
+    const around = this.containersOf(home.unit).around(home.offset);
+    return around === '' ? name : `${around}::${name}`;
+  }
+
+  private containersOf(unit: Unit): Containers {
+    let containers = this.byUnit.get(unit);
+    if (containers === undefined) {
+      containers = new Containers(unit);
+      const oldest = this.byUnit.keys().next().value;
+      if (this.byUnit.size >= MAX_UNITS && oldest !== undefined) this.byUnit.delete(oldest);
+      this.byUnit.set(unit, containers);
+    }
+    return containers;
+  }
+}

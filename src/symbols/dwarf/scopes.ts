@@ -1,0 +1,115 @@
+/**
+ * Lexical blocks of a function that hold an address, with their variables (DWARF 5, 3.3 to 3.5 and 4.1). An instance of an
+ * inlined function, or one out of line, tells of what is left; what its abstract instance has besides was optimised away,
+ * and is shown as that in the place where the source has it.
+ */
+import type { Block, Variable } from '../variables';
+import { AT, TAG } from './constants';
+import { MAX_DEPTH, type Die } from './die';
+import type { Meaning } from './meaning';
+
+/** More in one block are damage. */
+const MAX_VARIABLES = 20_000;
+
+const VARIABLES: ReadonlySet<number> = new Set([TAG.variable, TAG.formalParameter, TAG.constant]);
+const BLOCKS: ReadonlySet<number> = new Set([TAG.lexicalBlock, TAG.tryBlock, TAG.catchBlock, TAG.withStmt]);
+
+/** Blocks of the function (or inlined instance) that hold an address of the file, the innermost first. */
+export const blocksOf = (body: Die, address: bigint, meaning: Meaning): Block[] => {
+  const blocks: Block[] = [];
+  const completed = completedIn(body);
+  for (let die: Die | undefined = body; die !== undefined && blocks.length < MAX_DEPTH;) {
+    const level: Level = { own: [], inner: undefined };
+    readLevel(die, address, level, 0);
+    blocks.unshift({ variables: variablesOf(die, level.own, completed, meaning) });
+    die = level.inner;
+  }
+  return blocks;
+};
+
+interface Level {
+  readonly own: Die[];
+  /** The block within that holds the address. */
+  inner: Die | undefined;
+}
+
+const readLevel = (die: Die, address: bigint, level: Level, depth: number): void => {
+  for (const child of die.children()) {
+    if (VARIABLES.has(child.tag)) {
+      if (level.own.length < MAX_VARIABLES) level.own.push(child);
+      continue;
+    }
+    if (!BLOCKS.has(child.tag)) continue;
+    if (hasCode(child)) {
+      if (child.unit.rangesOf(child.entry).some(({ start, end }) => address >= start && address < end))
+        level.inner ??= child;
+    } else if (depth < MAX_DEPTH) {
+      // A block without code of its own stands for its variables only.
+      readLevel(child, address, level, depth + 1);
+    }
+  }
+};
+
+const hasCode = (die: Die): boolean => die.has(AT.lowPc) || die.has(AT.ranges);
+
+/** Abstract variables and blocks that the instance has concrete ones of, anywhere within. */
+const completedIn = (body: Die): ReadonlySet<string> => {
+  const completed = new Set<string>();
+  if (!body.has(AT.abstractOrigin)) return completed;
+  const visit = (die: Die, depth: number): void => {
+    for (const child of die.children()) {
+      if (!VARIABLES.has(child.tag) && !BLOCKS.has(child.tag)) continue;
+      const { origin } = child;
+      if (origin !== undefined) completed.add(origin.key);
+      if (BLOCKS.has(child.tag) && depth < MAX_DEPTH) visit(child, depth + 1);
+    }
+  };
+  visit(body, 0);
+  return completed;
+};
+
+/** In the order of the source: that of the abstract instance, where there is one. */
+const variablesOf = (
+  block: Die,
+  own: readonly Die[],
+  completed: ReadonlySet<string>,
+  meaning: Meaning,
+): Variable[] => {
+  const abstract = block.has(AT.abstractOrigin) ? abstractOf(block) : undefined;
+  if (abstract === undefined) return own.flatMap((die) => variableOf(die, meaning));
+  const byOrigin = new Map(own.map((die) => [die.origin?.key ?? die.key, die]));
+  const ordered: Die[] = [];
+  const visit = (die: Die, depth: number): void => {
+    for (const child of die.children()) {
+      const concrete = byOrigin.get(child.key);
+      if (concrete !== undefined) {
+        byOrigin.delete(child.key);
+        ordered.push(concrete);
+      } else if (completed.has(child.key)) {
+        continue;
+      } else if (VARIABLES.has(child.tag)) {
+        if (ordered.length < MAX_VARIABLES) ordered.push(child);
+      } else if (BLOCKS.has(child.tag) && depth < MAX_DEPTH) {
+        visit(child, depth + 1);
+      }
+    }
+  };
+  visit(abstract, 0);
+  return [...ordered, ...own.filter((die) => byOrigin.has(die.origin?.key ?? die.key))].flatMap((die) =>
+    variableOf(die, meaning),
+  );
+};
+
+/** The abstract instance itself: an inlined one may complete an out-of-line one that completes it in turn. */
+const abstractOf = (die: Die): Die | undefined => {
+  let found: Die | undefined;
+  for (const origin of die.origins()) {
+    if (origin !== die) found = origin;
+    if (!origin.has(AT.abstractOrigin)) break;
+  }
+  return found;
+};
+
+/** Nothing for what has no name. */
+const variableOf = (die: Die, meaning: Meaning): Variable[] =>
+  die.anyName === undefined ? [] : [meaning.variableAt(die)];
