@@ -1,7 +1,6 @@
 /**
  * Finds the beginning of the statement that a frame executed before a given instant, from the steps that led there, fed
- * latest first. Frames are told apart by pairing calls with returns and traps with their returns, so nothing depends on
- * unwinding. It is the mirror of ForwardStep.statement, and stops where that would have stopped on its way:
+ * latest first. What was called or trapped is told by where it came back to, so nothing depends on unwinding. It is the mirror of ForwardStep.statement, and stops where that would have stopped on its way:
  * - A statement begins at a row of the line table that is marked as one, reached from another line.
  * - In the middle of a statement: its beginning. At a beginning: the beginning of the statement before.
  * - What was called is stepped over. At the first statement of a function: the statement of the caller that called it.
@@ -9,15 +8,24 @@
  * - Code without lines is passed over inside a function that has lines; elsewhere each instruction is a statement.
  */
 import type { Symbols } from '../symbols/symbols';
-import { transferOf, type Site } from './control-flow';
+import { transferOf, type Site, type Transfer } from './control-flow';
 import { bodyOf, contains } from './symbol-lookup';
 
 /** Where something that is stepped over came back to the frame. */
 export interface ComeBack {
-  /** The instant right after the return. */
-  readonly now: number;
-  readonly pc: bigint;
+  /** The hart right after the return. */
+  readonly site: Site;
   readonly transfer: 'return' | 'trapReturn';
+}
+
+/**
+ * Whether a step from `site` began what came back. Not told by counting calls and returns: between the two a kernel may have
+ * switched to other threads and processes, whose steps are among them. What a call or trap gives back is the stack pointer.
+ */
+export function began(site: Site, transfer: Transfer, { site: back, transfer: end }: ComeBack): boolean {
+  if (site.sp !== back.sp || site.privilege !== back.privilege || site.space !== back.space) return false;
+  if (end === 'return') return transfer === 'call' && site.nextPc === back.pc;
+  return transfer === 'trap' && (site.pc === back.pc || site.nextPc === back.pc);
 }
 
 /** What the line table says about an address. */
@@ -29,19 +37,15 @@ interface CodePlace {
 }
 
 export class BackWalk {
-  /** Depth of the last site fed, counted from the frame where the walk began; callers are below 0. */
-  private depth = 0;
-  /** Depth of the frame that is searched: 0, or that of a caller. */
-  private frame = 0;
   /** The site of this frame that came next in time; not that where the walk began. */
   private later: Site | undefined;
-  private lastComeBack: ComeBack | undefined;
-  private readonly places = new Map<bigint, CodePlace>();
+  /** Set while the walk is inside of what is stepped over. */
+  private inside: ComeBack | undefined;
+  private readonly places = new Map<Symbols, Map<bigint, CodePlace>>();
 
   constructor(
-    private readonly symbols: Symbols,
     /** Where the walk begins. */
-    private readonly start: { readonly pc: bigint },
+    private readonly start: Site,
   ) {}
 
   /** The goal once `feed` has returned true; before, the earliest site that was looked at. */
@@ -49,68 +53,74 @@ export class BackWalk {
     return this.later;
   }
 
-  /** Set while the walk is inside of what is stepped over. */
   get comeBack(): ComeBack | undefined {
-    return this.depth > this.frame ? this.lastComeBack : undefined;
+    return this.inside;
   }
 
   /** The next earlier step: from `site`, to where the hart stood at `after`. True: the goal is found. */
-  feed(site: Site, after: { readonly now: number; readonly pc: bigint }): boolean {
+  feed(site: Site, after: Site): boolean {
     const transfer = transferOf(site, after.pc);
+    if (this.inside !== undefined) {
+      if (!began(site, transfer, this.inside)) return false;
+      this.inside = undefined;
+      return this.visit(site, false);
+    }
     if (transfer === 'return' || transfer === 'trapReturn') {
-      if (this.depth === this.frame) this.lastComeBack = { now: after.now, pc: after.pc, transfer };
-      this.depth++;
-    } else if (transfer === 'call' || transfer === 'trap') this.depth--;
-    return this.depth <= this.frame && this.visit(site);
+      this.inside = { site: after, transfer };
+      return false;
+    }
+    return this.visit(site, transfer === 'call' || transfer === 'trap');
   }
 
   /** In place of all sites between the one that began it and `comeBack`. True: the goal is found. */
   skipTo(site: Site): boolean {
-    this.depth = this.frame;
-    return this.visit(site);
+    this.inside = undefined;
+    return this.visit(site, false);
   }
 
-  private visit(site: Site): boolean {
+  /** `isEntry`: the step from here was the one into the frame; on goes the search in the frame of the caller. */
+  private visit(site: Site, isEntry: boolean): boolean {
     const { later } = this;
-    const isLaterStart = later !== undefined && this.placeOf(later.pc).isStatementStart;
-    const isEntry = this.depth < this.frame;
+    const isLaterStart = later !== undefined && this.placeOf(later).isStatementStart;
     if (isEntry) {
       // The function had no prologue: its first statement began at its entry.
       if (isLaterStart) return true;
-      this.frame = this.depth;
       this.later = undefined;
     }
-    const place = this.placeOf(site.pc);
+    const place = this.placeOf(site);
     if (place.isPrologue) return this.later !== undefined;
     if (place.line === undefined) {
-      if (!isEntry && this.isInFunctionOfStart(site.pc)) return false;
+      if (!isEntry && this.isInFunctionOfStart(site)) return false;
       if (!isLaterStart) this.later = site;
       return true;
     }
-    if (!isEntry && isLaterStart && this.placeOf(later.pc).line !== place.line) return true;
+    if (!isEntry && isLaterStart && this.placeOf(later).line !== place.line) return true;
     this.later = site;
     return false;
   }
 
-  private isInFunctionOfStart(pc: bigint): boolean {
-    const range = this.symbols.functionAt(this.start.pc);
-    return range !== undefined && contains(range, pc) && this.symbols.lineAt(this.start.pc) !== undefined;
+  private isInFunctionOfStart({ pc, symbols }: Site): boolean {
+    const { start } = this;
+    if (symbols !== start.symbols) return false;
+    const range = symbols.functionAt(start.pc);
+    return range !== undefined && contains(range, pc) && symbols.lineAt(start.pc) !== undefined;
   }
 
-  private placeOf(pc: bigint): CodePlace {
-    let place = this.places.get(pc);
-    if (place === undefined) this.places.set(pc, (place = this.lookUp(pc)));
+  private placeOf({ pc, symbols }: Site): CodePlace {
+    let places = this.places.get(symbols);
+    if (places === undefined) this.places.set(symbols, (places = new Map<bigint, CodePlace>()));
+    let place = places.get(pc);
+    if (place === undefined) places.set(pc, (place = lookUp(symbols, pc)));
     return place;
   }
+}
 
-  private lookUp(pc: bigint): CodePlace {
-    const { symbols } = this;
-    const row = symbols.lineAt(pc);
-    const start = symbols.functionAt(pc)?.start;
-    return {
-      line: row && `${start ?? 0n} ${row.line} ${row.file}`,
-      isStatementStart: row !== undefined && row.isStmt && row.start === pc,
-      isPrologue: start !== undefined && pc < bodyOf(symbols, pc),
-    };
-  }
+function lookUp(symbols: Symbols, pc: bigint): CodePlace {
+  const row = symbols.lineAt(pc);
+  const start = symbols.functionAt(pc)?.start;
+  return {
+    line: row && `${start ?? 0n} ${row.line} ${row.file}`,
+    isStatementStart: row !== undefined && row.isStmt && row.start === pc,
+    isPrologue: start !== undefined && pc < bodyOf(symbols, pc),
+  };
 }

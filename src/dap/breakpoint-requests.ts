@@ -10,6 +10,7 @@ import { compile } from './expressions';
 import { offsetAddress } from './format';
 import { parseHitCondition } from './hit-condition';
 import { compileLogMessage } from './log-message';
+import { codeOfFunction, codeOfLine } from './code-places';
 import type { Sources } from './sources';
 import { hexAddress, symbolicName } from './symbol-lookup';
 
@@ -63,7 +64,7 @@ export function present(
   if (place.kind === 'nowhere') {
     return { id, verified: false, message: 'the guest is not loaded yet', reason: 'pending' };
   }
-  const address = place.kind === 'code' ? place.addresses[0] : undefined;
+  const address = place.kind === 'code' ? place.addresses[0]?.address : undefined;
   return {
     id,
     verified: true,
@@ -155,7 +156,7 @@ function atLine(
 ): { place: Place; line?: number } {
   if (!context.hasGuest) return { place: NOWHERE };
   const shift = context.client.linesStartAt1 ? 0 : 1;
-  const found = context.guest.symbols.addressesOfLine(sources.toDebugInfo(path), clientLine + shift);
+  const found = codeOfLine(context.spaces.programs, sources.toDebugInfo(path), clientLine + shift);
   if (found.addresses.length > 0) {
     return { place: { kind: 'code', addresses: found.addresses }, line: found.line - shift };
   }
@@ -167,20 +168,19 @@ function atLine(
 
 function atFunction(context: SessionContext, name: string): Place {
   if (!context.hasGuest) return NOWHERE;
-  const { symbols } = context.guest;
-  const addresses = symbols.breakpointAddressesOf(name);
+  const addresses = codeOfFunction(context.spaces.programs, name);
   if (addresses.length > 0) return { kind: 'code', addresses };
   throw userError('BREAKPOINT_NO_FUNCTION', `the program has no function "${name}"`);
 }
 
 function atAddress(address: bigint): Place {
   // A breakpoint between instructions would never be hit.
-  if ((address & 1n) === 0n) return { kind: 'code', addresses: [address] };
+  if ((address & 1n) === 0n) return { kind: 'code', addresses: [{ address }] };
   throw userError('BREAKPOINT_ODD', `${hexAddress(address)} is odd; instructions begin at even addresses`);
 }
 
 /** `main+0x10 (0x80000010)`, for messages. */
 export function codeName(context: SessionContext, address: bigint): string {
-  const name = symbolicName(context.guest.symbols, address);
+  const name = symbolicName(context.spaces.about(context.view(context.focusHart), address), address);
   return name === undefined ? hexAddress(address) : `${name} (${hexAddress(address)})`;
 }

@@ -12,6 +12,7 @@ import type { Compiled } from './expressions';
 import { scopeOf } from './expressions';
 import { HitRecord, type HitTest } from './hit-condition';
 import type { LogTemplate } from './log-message';
+import type { GuestProgram } from './spaces';
 import { hexAddress } from './symbol-lookup';
 
 export type Direction = 'forwards' | 'backwards';
@@ -24,8 +25,15 @@ export interface Guards {
 }
 
 /** What it is set on. One breakpoint on a line may have several addresses: inlined copies. */
+/** An instruction, of one program: others may have the same addresses. */
+export interface CodeAddress {
+  readonly address: bigint;
+  /** Absent: whatever runs there. */
+  readonly program?: GuestProgram;
+}
+
 export type Place =
-  | { readonly kind: 'code'; readonly addresses: readonly bigint[] }
+  | { readonly kind: 'code'; readonly addresses: readonly CodeAddress[] }
   | { readonly kind: 'data'; readonly range: WatchRange }
   | { readonly kind: 'trap'; readonly interrupt: boolean; readonly causes: readonly number[] }
   /** Not set: wrong, or not known yet. */
@@ -182,13 +190,27 @@ export class Breakpoints {
   }
 
   private candidates(hit: Hit): readonly Breakpoint[] {
-    if (hit.kind === 'breakpoint') return this.byAddress.get(hit.pc) ?? [];
+    if (hit.kind === 'breakpoint') return this.atAddress(hit.pc, hit.hart);
     return this.all().filter(({ place }) => {
       if (hit.kind === 'trap') {
         return place.kind === 'trap' && place.interrupt === hit.interrupt && place.causes.includes(hit.cause);
       }
       return place.kind === 'data' && place.range.access === hit.range.access && touches(place.range, hit);
     });
+  }
+
+  /** Those whose program the hart runs, each once. */
+  private atAddress(pc: bigint, hart: number): readonly Breakpoint[] {
+    const all = this.byAddress.get(pc) ?? [];
+    const { context } = this;
+    if (context === undefined || all.length === 0) return all;
+    const isMeant = ({ place }: Breakpoint): boolean =>
+      place.kind === 'code' &&
+      place.addresses.some(
+        ({ address, program }) =>
+          address === pc && (program === undefined || context.spaces.isRunning(program, context.view(hart))),
+      );
+    return all.filter(isMeant);
   }
 
   private passes(breakpoint: Breakpoint, hit: Hit, direction: Direction): boolean {
@@ -237,8 +259,9 @@ export class Breakpoints {
       if (place.kind === 'data') points.watchpoints.push(place.range);
       if (place.kind === 'trap') points[place.interrupt ? 'interrupts' : 'exceptions'].push(...place.causes);
       if (place.kind !== 'code') continue;
-      for (const address of place.addresses) {
-        this.byAddress.set(address, [...(this.byAddress.get(address) ?? []), breakpoint]);
+      for (const { address } of place.addresses) {
+        const known = this.byAddress.get(address) ?? [];
+        if (!known.includes(breakpoint)) this.byAddress.set(address, [...known, breakpoint]);
       }
     }
     context.debuggee.setStopPoints({

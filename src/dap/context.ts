@@ -12,10 +12,16 @@ import { guestRunning, noGuest, sessionEnded, threadUnknown } from './errors';
 import type { Keeping, SessionHost } from './ports';
 import { ProgressReporter } from './progress';
 import type { Symbols } from '../symbols/symbols';
+import { isProcessOf } from './process-match';
+import { Spaces, type Place } from './spaces';
+import type { GuestProgram } from './spaces';
 
 export interface Guest {
   readonly debuggee: Debuggee;
+  /** Of the kernel's side: what holds at a hart or in a frame is symbolsOf(view). */
   readonly symbols: Symbols;
+  readonly programs?: readonly GuestProgram[];
+  readonly symbolWarnings?: readonly string[];
   readonly programPath: string;
   readonly entry?: bigint;
   readonly configuration: LaunchConfiguration;
@@ -92,6 +98,7 @@ export class SessionContext {
   /** Of the last stop: where expressions and addresses without a thread are looked at. */
   private focus: number | undefined;
   private openGuest: Guest | undefined;
+  private openSpaces: Spaces | undefined;
   private current: CurrentMove | undefined;
   private nextProgressId = 1;
 
@@ -136,8 +143,24 @@ export class SessionContext {
     return this.openGuest !== undefined;
   }
 
+  /** Which symbols hold where. */
+  get spaces(): Spaces {
+    if (this.openSpaces === undefined) throw noGuest();
+    return this.openSpaces;
+  }
+
+  /** Symbols for what a hart executes. */
+  symbolsOf(place: Place): Symbols {
+    return this.spaces.at(place);
+  }
+
   adopt(guest: Guest): void {
     this.openGuest = guest;
+    const only: GuestProgram = { id: 1, path: guest.programPath, space: 'kernel', symbols: guest.symbols };
+    this.openSpaces = new Spaces(
+      guest.programs ?? [only],
+      isProcessOf(guest, (text) => this.output(text, 'important')),
+    );
     this.owned.add(guest.debuggee);
   }
 

@@ -4,7 +4,9 @@
  * specification for return-address prediction (JAL and JALR with ra or t0 as link register).
  */
 import { decode } from '../isa/decoder';
+import type { Symbols } from '../symbols/symbols';
 import type { HartView, Privilege } from '../timetravel/api';
+import type { SessionContext } from './context';
 
 type Flow =
   | { readonly kind: 'next' }
@@ -20,6 +22,10 @@ export interface Site {
   readonly pc: bigint;
   readonly sp: bigint;
   readonly privilege: Privilege;
+  /** In U-mode satp, which tells processes apart; 0 elsewhere. */
+  readonly space: bigint;
+  /** Those that hold for the code. */
+  readonly symbols: Symbols;
   /** Address of the next instruction in sequence. */
   readonly nextPc: bigint;
   readonly flow: Flow;
@@ -31,6 +37,12 @@ export type Transfer = 'plain' | 'jump' | 'call' | 'return' | 'trap' | 'trapRetu
 const NEXT: Flow = { kind: 'next' };
 const BRANCHES: ReadonlySet<string> = new Set(['beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']);
 const TRAP_RETURNS: ReadonlySet<string> = new Set(['mret', 'sret']);
+
+/** Its CSR number. */
+export const SATP = 0x180;
+
+/** What tells a process from others at the same addresses. */
+export const spaceOf = (view: HartView): bigint => (view.privilege === 0 ? (view.csr(SATP) ?? 0n) : 0n);
 
 const isLink = (register: number): boolean => register === 1 || register === 5;
 const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
@@ -65,23 +77,34 @@ interface Plan {
 export class SiteReader {
   private readonly plans = new Map<bigint, Plan>();
   private privilege: Privilege | undefined;
+  private space = 0n;
+  private symbols: Symbols | undefined;
 
-  constructor(private readonly view: HartView) {}
+  constructor(
+    private readonly context: SessionContext,
+    private readonly view: HartView,
+  ) {}
 
   read(now: number): Site {
     const { view } = this;
     const { pc, privilege } = view;
     // Another process can have come to run only through another privilege; its code is at the same addresses.
-    if (privilege !== this.privilege) this.plans.clear();
+    if (privilege !== this.privilege || this.symbols === undefined) {
+      this.plans.clear();
+      this.space = spaceOf(view);
+      this.symbols = this.context.symbolsOf(view);
+    }
     this.privilege = privilege;
+    const { space, symbols } = this;
     let plan = this.plans.get(pc);
     if (plan === undefined) this.plans.set(pc, (plan = planOf(readInstruction(view, pc), pc)));
     const nextPc = wrap(pc + plan.length);
-    return { now, pc, sp: view.x(2), privilege, nextPc, flow: resolve(plan.flow, view) };
+    return { now, pc, sp: view.x(2), privilege, space, symbols, nextPc, flow: resolve(plan.flow, view) };
   }
 }
 
-export const siteOf = (view: HartView, now: number): Site => new SiteReader(view).read(now);
+export const siteOf = (context: SessionContext, hart: number): Site =>
+  new SiteReader(context, context.view(hart)).read(context.debuggee.now);
 
 function resolve(flow: Plan['flow'], view: HartView): Flow {
   if (flow.kind !== 'indirect') return flow;
@@ -128,5 +151,6 @@ export function transferOf(site: Site, pcAfter: bigint): Transfer {
  */
 export function isSameFrame(view: HartView, hart: number, site: Site): boolean {
   if (view.x(2) !== site.sp || view.privilege !== site.privilege) return false;
+  if (spaceOf(view) !== site.space) return false;
   return view.id === hart || site.privilege !== 3;
 }

@@ -8,6 +8,7 @@ import { userError } from '../base/errors';
 import { instructionLength } from '../isa/decoder';
 import { disassemble } from '../isa/disassembler';
 import type { Message } from '../protocol/message';
+import type { Symbols } from '../symbols/symbols';
 import type { HartView } from '../timetravel/api';
 import { integer } from './arguments';
 import type { SessionContext } from './context';
@@ -32,9 +33,10 @@ export function registerDisassemblyRequests(
   registry.on('disassemble', 'stopped', async (args) => {
     const { start, offset, count } = readArguments(args);
     const view = context.view(context.focusHart);
-    const addresses = addressesFrom(context, view, start, offset, count);
-    const instructions = addresses.map((address) => presentInstruction(context, view, address));
-    return { instructions: await withSources(context, sources, instructions) };
+    const symbols = context.spaces.about(view, start);
+    const addresses = addressesFrom(symbols, view, start, offset, count);
+    const instructions = addresses.map((address) => presentInstruction(symbols, view, address));
+    return { instructions: await withSources(context, symbols, sources, instructions) };
   });
 }
 
@@ -58,13 +60,13 @@ function lengthAt(view: HartView, address: bigint): bigint {
 
 /** Exactly `count` addresses, of which the one at index -offset is `start`. */
 function addressesFrom(
-  context: SessionContext,
+  symbols: Symbols,
   view: HartView,
   start: bigint,
   offset: number,
   count: number,
 ): bigint[] {
-  const addresses = offset < 0 ? before(context, view, start, -offset).slice(0, count) : [];
+  const addresses = offset < 0 ? before(symbols, view, start, -offset).slice(0, count) : [];
   let at = start;
   for (let skipped = 0; skipped < offset; skipped++) at = wrap(at + lengthAt(view, at));
   while (addresses.length < count) {
@@ -75,11 +77,11 @@ function addressesFrom(
 }
 
 /** The `count` instructions before an address, in order. */
-function before(context: SessionContext, view: HartView, end: bigint, count: number): bigint[] {
+function before(symbols: Symbols, view: HartView, end: bigint, count: number): bigint[] {
   const found: bigint[] = [];
   let edge = end;
   while (found.length < count) {
-    const run = runUpTo(context, view, edge, count - found.length);
+    const run = runUpTo(symbols, view, edge, count - found.length);
     found.unshift(...run.slice(Math.max(0, run.length - (count - found.length))));
     edge = found[0] ?? wrap(edge - 2n);
   }
@@ -87,10 +89,10 @@ function before(context: SessionContext, view: HartView, end: bigint, count: num
 }
 
 /** Some instructions of which the last ends at `end`; at least one. */
-function runUpTo(context: SessionContext, view: HartView, end: bigint, wanted: number): bigint[] {
+function runUpTo(symbols: Symbols, view: HartView, end: bigint, wanted: number): bigint[] {
   const previous = wrap(end - 2n);
   if (view.readMemory(previous, 2) === undefined) return [previous];
-  const range = context.guest.symbols.functionAt(previous);
+  const range = symbols.functionAt(previous);
   // A function that is longer than what is asked for is not read as a whole: its tail suffices, if it meets the end.
   const reach = BigInt(wanted) * 4n + RESYNC_BYTES;
   if (range !== undefined && range.start < end && end - range.start <= reach) {
@@ -123,8 +125,7 @@ function readRun(view: HartView, start: bigint, end: bigint): bigint[] | undefin
   return at === end ? run : undefined;
 }
 
-function presentInstruction(context: SessionContext, view: HartView, address: bigint): Line {
-  const { symbols } = context.guest;
+function presentInstruction(symbols: Symbols, view: HartView, address: bigint): Line {
   const word = readInstruction(view, address);
   const base = { at: address, address: `0x${address.toString(16).padStart(16, '0')}` };
   if (word === undefined) return { ...base, instruction: '(not mapped)', presentationHint: 'invalid' };
@@ -144,6 +145,7 @@ function presentInstruction(context: SessionContext, view: HartView, address: bi
 /** Lines of source go with the first instruction of each row; the file only where it changes, as DAP allows. */
 async function withSources(
   context: SessionContext,
+  symbols: Symbols,
   sources: Sources,
   lines: readonly Line[],
 ): Promise<DebugProtocol.DisassembledInstruction[]> {
@@ -151,7 +153,7 @@ async function withSources(
   const told: DebugProtocol.DisassembledInstruction[] = [];
   let lastFile: string | undefined;
   for (const { at, ...line } of lines) {
-    const row = context.guest.symbols.lineAt(at);
+    const row = symbols.lineAt(at);
     if (row === undefined) {
       told.push(line);
       continue;

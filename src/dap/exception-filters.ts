@@ -1,6 +1,6 @@
 /** The exception filters: one for each trap cause that the machine has, and two for groups of them. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { causes, type Cause } from '../isa/causes';
+import { causeOf, causes, type Cause } from '../isa/causes';
 
 /** Causes that are requests and not faults. */
 const REQUESTS: ReadonlySet<string> = new Set(['ecall_from_u', 'ecall_from_s', 'ecall_from_m', 'breakpoint']);
@@ -52,6 +52,18 @@ export const trapFilters: readonly TrapFilter[] = [
 export const exceptionFilters: readonly DebugProtocol.ExceptionBreakpointsFilter[] = trapFilters.map(
   ({ interrupt: _interrupt, causes: _causes, ...filter }) => filter,
 );
+
+const MODES: Readonly<Record<number, string>> = { 0: 'U-mode', 1: 'S-mode', 3: 'M-mode' };
+
+/** `environment call from U-mode`, `load page fault in S-mode`, `supervisor timer interrupt in U-mode`. */
+export function interruptionText(value: bigint | undefined, from: number): string {
+  const mode = MODES[from] ?? `mode ${from}`;
+  if (value === undefined) return `from ${mode}`;
+  const known = causeOf(value);
+  if (known === undefined) return `cause 0x${value.toString(16)} in ${mode}`;
+  const text = known.description.charAt(0).toLowerCase() + known.description.slice(1);
+  return text.endsWith(mode) ? text : `${text} in ${mode}`;
+}
 
 /** `Load page fault (cause 13)`. */
 export function causeText(interrupt: boolean, code: number): string {

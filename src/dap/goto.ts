@@ -36,10 +36,9 @@ function gotoTargets(
 ): DebugProtocol.GotoTarget[] {
   const shift = context.client.linesStartAt1 ? 0 : 1;
   const wanted = args.count('line') + shift;
-  const { line, addresses } = context.guest.symbols.addressesOfLine(
-    sources.toDebugInfo(sourcePath(args)),
-    wanted,
-  );
+  const file = sources.toDebugInfo(sourcePath(args));
+  const view = context.view(context.focusHart);
+  const { line, addresses } = context.symbolsOf(view).addressesOfLine(file, wanted);
   return addresses.map((address) => ({
     id: idOf(address),
     label: `line ${line} at ${hexAddress(address)}`,

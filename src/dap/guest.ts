@@ -24,8 +24,9 @@ import type { ByteSource } from '../symbols/bytes';
 import { ElfFile } from '../symbols/elf/elf-file';
 import { loadableSegments, segmentBytes, type LoadableSegment } from '../symbols/elf/load';
 import { SymbolFile } from '../symbols/symbol-file';
-import { SymbolTable } from '../symbols/symbol-table';
 import type { Symbols } from '../symbols/symbols';
+import { openPrograms, type LoadedFile } from './guest-programs';
+import { Spaces, type GuestProgram } from './spaces';
 import { TimeMachine, type TimeMachineOptions } from '../timetravel/time-machine';
 
 /** Files of the host. */
@@ -48,11 +49,15 @@ export type GuestSettings = Pick<
   LaunchConfiguration,
   'program' | 'firmware' | 'memoryBytes' | 'harts' | 'kernelArgs' | 'initrd' | 'disks' | 'idle' | 'cwd'
 > &
-  Partial<Pick<LaunchConfiguration, 'virtio'>>;
+  Partial<Pick<LaunchConfiguration, 'virtio' | 'symbolFiles'>>;
 
 export interface Guest {
   readonly debuggee: TimeMachine;
+  /** Of the kernel's side: program, firmware, and symbolFiles of the kernel. */
   readonly symbols: Symbols;
+  readonly programs: readonly GuestProgram[];
+  /** Of symbol files that cannot be used. */
+  readonly symbolWarnings: readonly string[];
   readonly programPath: string;
   /** Physical address of the first instruction behind the reset ROM. */
   readonly entry: bigint;
@@ -107,11 +112,19 @@ export async function openGuest(
     legacyVirtio: settings.virtio === 'legacy',
     disks: await openDisks(settings.disks, files, resolve, options, diskErrors),
   };
-  const symbols = new SymbolTable();
-  for (const elf of [program.elf, firmwareElf]) if (elf) symbols.add(SymbolFile.of(elf));
+  const loaded: LoadedFile[] = [];
+  const open = (path: string): Promise<ByteSource> => files.openSource(path);
+  const keep = (path: string, elf: ElfFile | undefined): void => {
+    if (elf) loaded.push({ path, elf, symbols: SymbolFile.of(elf) });
+  };
+  keep(programPath, program.elf);
+  keep(resolve(settings.firmware), firmwareElf);
+  const { programs, warnings } = await openPrograms(loaded, settings.symbolFiles ?? [], open, resolve);
   return {
     debuggee: new TimeMachine(config, { ...options, idle: settings.idle }),
-    symbols,
+    symbols: new Spaces(programs, () => true).kernel,
+    programs,
+    symbolWarnings: warnings,
     programPath,
     entry: BigInt(boot.entry),
     diskErrors: diskErrors.event,

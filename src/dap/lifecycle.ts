@@ -85,6 +85,7 @@ async function launch(parts: Lifecycle, call: Call): Promise<void> {
   watchGuest(context);
   breakpoints.resolveAll();
   call.after(() => {
+    for (const text of context.guest.symbolWarnings ?? []) context.output(text, 'important');
     if (context.guest.notice !== undefined) context.output(context.guest.notice, 'important');
     context.event('initialized');
     // A guest that goes on from a checkpoint has a past on its console.

@@ -5,6 +5,7 @@ import type { DiskContents } from '../machine/device';
 import type { GivenSettings, LaunchConfiguration, SavedGuest } from '../protocol';
 import type { Debuggee, HostClock } from '../timetravel/api';
 import type { Symbols } from '../symbols/symbols';
+import type { GuestProgram } from './spaces';
 
 /** The world around the session. */
 export interface SessionHost {
@@ -29,6 +30,10 @@ export interface Keeping {
 export interface OpenedGuest {
   readonly debuggee: Debuggee;
   readonly symbols: Symbols;
+  /** All files with symbols; absent: `symbols` are those of the one program. */
+  readonly programs?: readonly GuestProgram[];
+  /** Of symbol files that cannot be used. */
+  readonly symbolWarnings?: readonly string[];
   /** Absolute, for display. */
   readonly programPath: string;
   /** Physical address behind the reset ROM: where stopOnEntry stops. Without it, at power-on. */

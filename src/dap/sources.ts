@@ -6,6 +6,8 @@ import { isAbsolutePath, joinPath } from '../symbols/paths';
 import { sourcePath } from './arguments';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
+import type { GuestProgram } from './spaces';
+import { linesOfFile } from './code-places';
 import { baseName } from './symbol-lookup';
 
 const withSlash = (prefix: string): string => (/[/\\]$/u.test(prefix) ? prefix : `${prefix}/`);
@@ -86,21 +88,25 @@ export function registerSourceRequests(registry: Registry, context: SessionConte
     return { content };
   });
   registry.on('loadedSources', 'guest', async () => {
-    const files = context.guest.symbols.sourceFiles();
-    return { sources: await Promise.all(files.map((file) => sources.describe(file))) };
+    const files = new Set(context.spaces.programs.flatMap(({ symbols }) => symbols.sourceFiles()));
+    return { sources: await Promise.all([...files].map((file) => sources.describe(file))) };
   });
   registry.on('modules', 'guest', (args) => modules(context, args));
   registry.on('breakpointLocations', 'guest', (args) => breakpointLocations(context, sources, args));
 }
 
-/** The guest is one program to us: its file with the symbols. */
-function modules({ guest }: SessionContext, args: Message): object {
-  const path = guest.programPath;
-  const hasLines = guest.symbols.sourceFiles().length > 0;
+/** A file with symbols. */
+export function moduleOf({ id, path, space, symbols }: GuestProgram): DebugProtocol.Module {
+  const hasLines = symbols.sourceFiles().length > 0;
   const symbolStatus = hasLines ? 'Symbols and line numbers loaded' : 'No line numbers';
-  const all: DebugProtocol.Module[] = [
-    { id: 1, name: baseName(path), path, symbolFilePath: path, symbolStatus },
-  ];
+  return {
+    ...{ id, name: baseName(path), path, symbolFilePath: path, symbolStatus },
+    ...{ isUserCode: true, version: space },
+  };
+}
+
+function modules({ spaces }: SessionContext, args: Message): object {
+  const all = spaces.programs.map(moduleOf);
   const start = args.optionalCount('startModule') ?? 0;
   const count = args.optionalCount('moduleCount') ?? 0;
   return {
@@ -114,6 +120,6 @@ function breakpointLocations(context: SessionContext, sources: Sources, args: Me
   const shift = context.client.linesStartAt1 ? 0 : 1;
   const first = args.count('line') + shift;
   const last = (args.optionalCount('endLine') ?? first - shift) + shift;
-  const lines = context.guest.symbols.linesOfFile(path).filter((line) => line >= first && line <= last);
+  const lines = linesOfFile(context.spaces.programs, path).filter((line) => line >= first && line <= last);
   return { breakpoints: lines.map((line) => ({ line: line - shift })) };
 }

@@ -8,10 +8,15 @@ import { threadIdOf, type SessionContext } from './context';
 import type { Registry } from './dispatcher';
 import { staleReference } from './errors';
 import { scopeOf, type Scope } from './expressions';
-import { unwindHart, type Frame } from './frames';
+import { framesOfHart, framesOfThread, type Frame } from './frames';
 import { privilegeName } from './registers';
 import type { Sources } from './sources';
+import { placeIn } from './spaces';
+import { SavedContexts } from './saved-context';
 import { hexAddress, symbolicName } from './symbol-lookup';
+
+/** Numbers of threads that are no harts: more than any machine has harts. */
+const THREADS_FROM = 1000;
 
 /** A frame that a client has been told of: index 0 is the innermost. */
 export interface FrameRef {
@@ -20,7 +25,9 @@ export interface FrameRef {
 }
 
 export class Stack {
+  /** By hart; threads of the kernel have numbers from THREADS_FROM on. */
   private readonly unwound = new Map<number, readonly Frame[]>();
+  readonly saved: SavedContexts;
   private readonly refs = new Map<number, FrameRef>();
   private nextId = 1;
 
@@ -28,6 +35,7 @@ export class Stack {
     private readonly context: SessionContext,
     readonly sources: Sources,
   ) {
+    this.saved = new SavedContexts(context);
     context.owned.add(
       context.staled.event(() => {
         this.unwound.clear();
@@ -36,11 +44,22 @@ export class Stack {
     );
   }
 
+  /** The hart of a thread id, or the number of a thread that is none. */
+  stackOf(threadId: number): number {
+    const number = threadId - 1;
+    const isThread = number >= THREADS_FROM && this.saved.contextOf(number - THREADS_FROM) !== undefined;
+    return isThread ? number : this.context.hartOf(threadId);
+  }
+
   /** All frames of a hart, innermost first: at least one. */
   framesOf(hart: number): readonly Frame[] {
     let frames = this.unwound.get(hart);
     if (frames === undefined) {
-      frames = unwindHart(this.context.view(hart), this.context.guest.symbols);
+      const { context, saved } = this;
+      frames =
+        hart < THREADS_FROM
+          ? framesOfHart(context, saved, hart)
+          : framesOfThread(context, saved, hart - THREADS_FROM);
       this.unwound.set(hart, frames);
     }
     return frames;
@@ -67,8 +86,9 @@ export class Stack {
 
   scopeOf(frameId: number): Scope {
     const ref = this.ref(frameId);
-    const { symbols } = this.context.guest;
-    return { view: this.context.view(ref.hart), frame: this.frame(ref), symbols, isTop: ref.index === 0 };
+    const frame = this.frame(ref);
+    const { view, symbols } = frame;
+    return { view, frame, symbols, isTop: ref.index === 0 && ref.hart < THREADS_FROM };
   }
 
   /** For expressions without a frame: the innermost one of the hart that stopped. */
@@ -78,16 +98,20 @@ export class Stack {
 }
 
 export function registerStackRequests(registry: Registry, context: SessionContext, stack: Stack): void {
-  registry.on('threads', 'guest', () => ({ threads: threads(context) }));
+  registry.on('threads', 'guest', () => ({ threads: threads(context, stack) }));
   registry.on('stackTrace', 'stopped', (args) => stackTrace(context, stack, args));
 }
 
-function threads({ debuggee }: SessionContext): DebugProtocol.Thread[] {
-  return Array.from({ length: debuggee.hartCount }, (_, hart) => {
+function threads(context: SessionContext, { saved }: Stack): DebugProtocol.Thread[] {
+  const { debuggee } = context;
+  const harts = Array.from({ length: debuggee.hartCount }, (_, hart) => {
     const view = debuggee.hart(hart);
     const state = view.waiting ? 'waiting' : 'running';
     return { id: threadIdOf(hart), name: `hart ${hart} (${privilegeName(view.privilege)}, ${state})` };
   });
+  // Memory may be looked at only while the guest stands.
+  const others = context.isRunning ? [] : saved.threads();
+  return [...harts, ...others.map(({ index, name }) => ({ id: threadIdOf(THREADS_FROM + index), name }))];
 }
 
 async function stackTrace(
@@ -95,7 +119,7 @@ async function stackTrace(
   stack: Stack,
   args: Message,
 ): Promise<DebugProtocol.StackTraceResponse['body']> {
-  const hart = context.hartOf(args.count('threadId'));
+  const hart = stack.stackOf(args.count('threadId'));
   const frames = stack.framesOf(hart);
   const first = args.optionalCount('startFrame') ?? 0;
   const levels = args.optionalCount('levels') ?? 0;
@@ -113,8 +137,13 @@ async function presentFrame(
   frame: Frame,
 ): Promise<DebugProtocol.StackFrame> {
   const id = stack.idOf(hart, index);
-  const name = frame.name ?? symbolicName(context.guest.symbols, frame.lookupPc) ?? hexAddress(frame.pc);
-  const more = { id, name, instructionPointerReference: hexAddress(frame.pc), moduleId: 1 };
+  const name = frame.name ?? symbolicName(frame.symbols, frame.lookupPc) ?? hexAddress(frame.pc);
+  if (frame.isLabel) return { id, name, line: 0, column: 0, presentationHint: 'label' };
+  const module = context.spaces.programAt(placeIn(frame.view, frame.lookupPc, frame.privilege));
+  const more = {
+    ...{ id, name, instructionPointerReference: hexAddress(frame.pc) },
+    ...(module === undefined ? {} : { moduleId: module.id }),
+  };
   if (frame.place === undefined) return { ...more, line: 0, column: 0, presentationHint: 'subtle' };
   const source = await stack.sources.describe(frame.place.file);
   const line = frame.place.line - (context.client.linesStartAt1 ? 0 : 1);

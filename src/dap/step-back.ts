@@ -10,7 +10,7 @@ import { instret } from '../base/brand';
 import type { Hit, Stop } from '../timetravel/api';
 import { BackWalk, type ComeBack } from './back-walk';
 import type { Move, SessionContext, StopReport } from './context';
-import { SiteReader, siteOf, type Site } from './control-flow';
+import { isSameFrame, SiteReader, siteOf, type Site } from './control-flow';
 
 /**
  * Instructions of each go, rising: most statements take a handful; the largest costs about 0.1 s, about what running
@@ -41,7 +41,8 @@ export async function stepBackStatement(
   move: Move,
 ): Promise<StopReport> {
   const { debuggee } = context;
-  if (context.guest.symbols.lineAt(context.view(hart).pc) === undefined) {
+  const view = context.view(hart);
+  if (context.symbolsOf(view).lineAt(view.pc) === undefined) {
     return stepBackInstruction(context, hart, move);
   }
   const origin = debuggee.now;
@@ -54,23 +55,18 @@ export async function stepBackStatement(
   return { stop, reason: 'step', hart };
 }
 
-/** The latest instant that has not been walked over yet, with what the hart was at then. */
-interface Edge {
-  readonly now: number;
-  readonly pc: bigint;
-}
-
 class BackStep {
-  private readonly walk: BackWalk;
-  private edge: Edge;
+  private walk: BackWalk;
+  /** The latest instant that has not been walked over yet, with what the hart was at then. */
+  private edge: Site;
 
   constructor(
     private readonly context: SessionContext,
     private readonly hart: number,
     private readonly move: Move,
   ) {
-    this.edge = { now: context.debuggee.now, pc: context.view(hart).pc };
-    this.walk = new BackWalk(context.guest.symbols, this.edge);
+    this.edge = siteOf(context, hart);
+    this.walk = new BackWalk(this.edge);
   }
 
   async run(): Promise<Stop> {
@@ -79,10 +75,12 @@ class BackStep {
       const steps = await this.stepsBefore(size);
       if (steps === undefined) return CANCELLED;
       if (this.search(steps.sites)) return this.arrive();
-      if (steps.isBeginning) return this.walk.goal === undefined ? this.toBeginning() : this.arrive();
       const { comeBack } = this.walk;
-      if (comeBack === undefined || go < JUMP_FROM_GO) continue;
-      const jumped = await this.jumpOver(comeBack);
+      if (steps.isBeginning && comeBack === undefined) {
+        return this.walk.goal === undefined ? this.toBeginning() : this.arrive();
+      }
+      if (comeBack === undefined || (go < JUMP_FROM_GO && !steps.isBeginning)) continue;
+      const jumped = steps.isBeginning ? await this.intoReturn(comeBack) : await this.jumpOver(comeBack);
       if (jumped === 'found') return this.arrive();
       if (jumped !== 'on') return jumped;
     }
@@ -110,7 +108,7 @@ class BackStep {
     const start = Math.max(debuggee.begin, this.edge.now - count * debuggee.hartCount);
     await debuggee.seek(instret(start), options);
     const sites: Site[] = [];
-    const reader = new SiteReader(this.context.view(this.hart));
+    const reader = new SiteReader(this.context, this.context.view(this.hart));
     for (let steps = 0; debuggee.now < this.edge.now && !this.move.cancelled(); steps++) {
       if (steps % STEPS_PER_YIELD === 0) await this.context.host.clock.yield();
       const site = reader.read(debuggee.now);
@@ -134,36 +132,50 @@ class BackStep {
     const stop = await debuggee.reverseStepInstructions(this.hart, 1, options);
     if (this.move.cancelled()) return undefined;
     const isBeginning = stop.kind === 'beginning';
-    return { sites: isBeginning ? [] : [siteOf(this.context.view(this.hart), debuggee.now)], isBeginning };
+    return { sites: isBeginning ? [] : [siteOf(this.context, this.hart)], isBeginning };
   }
 
   /** Backwards over a call or a trap, to the instruction that made it. */
   private async jumpOver(comeBack: ComeBack): Promise<Stop | 'found' | 'on'> {
     const { debuggee } = this.context;
     const { options } = this.move;
-    await debuggee.seek(instret(comeBack.now), options);
-    const back = siteOf(this.context.view(this.hart), comeBack.now);
-    const isCall = comeBack.transfer === 'return';
+    const { site: back } = comeBack;
+    await debuggee.seek(instret(back.now), options);
     let made: Site | undefined;
     const accept = (hit: Hit): boolean => {
-      if (hit.kind !== 'breakpoint') return false;
-      const site = siteOf(this.context.view(hit.hart), debuggee.now);
-      if (site.sp !== back.sp || site.privilege !== back.privilege) return false;
-      if (hit.hart !== this.hart && site.privilege === 3) return false;
-      const isIt = isCall
-        ? site.nextPc === back.pc && site.flow.kind === 'call'
-        : site.pc === back.pc || (site.nextPc === back.pc && site.flow.kind === 'environmentCall');
+      if (hit.kind !== 'breakpoint' || !isSameFrame(this.context.view(hit.hart), this.hart, back))
+        return false;
+      const site = siteOf(this.context, hit.hart);
+      // Where this step led is not known, but what can have led to the return.
+      const isCall = site.flow.kind === 'call';
+      const isIt =
+        comeBack.transfer === 'return'
+          ? isCall && site.nextPc === back.pc
+          : site.pc === back.pc || site.flow.kind === 'environmentCall';
       if (isIt) made = site;
       return isIt;
     };
     const before = [back.pc - 4n, back.pc - 2n].map((address) => BigInt.asUintN(64, address));
-    const temporary = isCall ? before : [back.pc, ...before];
+    const temporary = comeBack.transfer === 'return' ? before : [back.pc, ...before];
     const stop = await debuggee.reverseResume({ ...options, temporary, accept });
+    if (stop.kind === 'beginning') return this.intoReturn(comeBack);
     if (stop.kind !== 'breakpoint') return stop;
     // The last call of `accept` need not have been the one that counts.
-    if (made?.now !== debuggee.now) made = siteOf(this.context.view(this.hart), debuggee.now);
+    if (made?.now !== debuggee.now) made = siteOf(this.context, this.hart);
     this.edge = made;
     return this.walk.skipTo(made) ? 'found' : 'on';
+  }
+
+  /** Nothing had begun what came back: it was how a thread or a process began. Then the step before it is the return. */
+  private async intoReturn({ site }: ComeBack): Promise<Stop | 'found' | 'on'> {
+    this.edge = site;
+    const steps = await this.lastStep();
+    if (steps === undefined) return CANCELLED;
+    const [last] = steps.sites;
+    if (last === undefined) return this.toBeginning();
+    this.edge = last;
+    this.walk = new BackWalk(last);
+    return this.walk.skipTo(last) ? 'found' : 'on';
   }
 
   private async arrive(): Promise<Stop> {

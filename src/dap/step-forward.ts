@@ -7,9 +7,11 @@
 import type { Hit, Stop } from '../timetravel/api';
 import type { Breakpoints } from './breakpoints';
 import type { Move, SessionContext, StopReport } from './context';
-import { isSameFrame, SiteReader, transferOf, type Site, type Transfer } from './control-flow';
+import { isSameFrame, SATP, SiteReader, transferOf, type Site, type Transfer } from './control-flow';
 import type { Frame } from './frames';
 import { bodyOf, contains } from './symbol-lookup';
+import type { AddressRange } from '../symbols/range-index';
+import type { Symbols } from '../symbols/symbols';
 
 export type StepMode = 'into' | 'over';
 
@@ -17,6 +19,9 @@ export type StepMode = 'into' | 'over';
 const STEPS_PER_LOOK = 64;
 /** A stepping loop lets messages be handled this often, milliseconds; a pause must be answered within 100 ms. */
 const YIELD_EVERY_MS = 8;
+
+/** Instructions without lines at the beginning of a handler: what saves registers. */
+const HANDLER_STEPS_MAX = 1000;
 
 /** One step under way; not to be used again. */
 export class ForwardStep {
@@ -49,33 +54,34 @@ export class ForwardStep {
   }
 
   async statement(mode: StepMode): Promise<StopReport> {
-    const { symbols } = this.context.guest;
-    const start = this.site().pc;
-    if (symbols.lineAt(start) === undefined) return this.instruction(mode);
-    let ranges = symbols.rangesOfLineAt(start);
+    const start = this.site();
+    if (start.symbols.lineAt(start.pc) === undefined) return this.instruction(mode);
+    let line = lineOf(start);
     for (;;) {
       const before = this.site();
       const { stop, transfer } = await this.stepOne(before);
       if (stop.kind !== 'done') return this.report(stop);
       const end = await this.followTransfer(before, transfer, mode);
       if (end !== undefined) return this.report(end);
-      const { pc } = this.site();
+      const site = this.site();
+      const { pc, symbols } = site;
       const hit = this.breakpointHere(pc);
       if (hit !== undefined) return this.report(hit);
-      if (ranges.some((range) => contains(range, pc))) continue;
+      if (isInLine(line, site)) continue;
       const row = symbols.lineAt(pc);
       if (row !== undefined && row.isStmt && row.start === pc) return this.report({ kind: 'done' });
       if (row !== undefined) {
         // In the middle of a statement, most often of a call that has returned: its rest belongs to this step.
-        ranges = symbols.rangesOfLineAt(pc);
+        line = lineOf(site);
         continue;
       }
-      if (!this.isInFunctionOf(before.pc, pc)) return this.report({ kind: 'done' });
+      if (!isInFunctionOf(before, site)) return this.report({ kind: 'done' });
     }
   }
 
   /** Out of the innermost frame to its caller. */
   async out(caller: Frame): Promise<StopReport> {
+    if (caller.isTrapped) return this.outOfTrap(caller);
     const returnAddress = caller.pc;
     const callerSp = caller.register(2);
     const here = this.site();
@@ -83,18 +89,30 @@ export class ForwardStep {
       if (hit.kind !== 'breakpoint' || hit.pc !== returnAddress) return false;
       const view = this.context.view(hit.hart);
       const sp = view.x(2);
-      // What a trap interrupted may be of another privilege, on another stack.
-      if (caller.isTrapped) return callerSp === undefined || sp === callerSp;
       const isOuter = callerSp === undefined ? sp > here.sp : sp === callerSp;
       return isOuter && isSameFrame(view, this.hart, { ...here, sp });
     };
     return this.report(await this.runTo([returnAddress], isOut));
   }
 
+  /** To the code that a trap interrupted: of another privilege, perhaps, on another stack, or another process by then. */
+  private async outOfTrap(caller: Frame): Promise<StopReport> {
+    const { pc, privilege, view: seen } = caller;
+    const sp = caller.register(2);
+    const satp = seen.readMemory(pc, 2) === undefined ? undefined : this.context.view(this.hart).csr(SATP);
+    const isOut = (hit: Hit): boolean => {
+      if (hit.kind !== 'breakpoint') return false;
+      const view = this.context.view(hit.hart);
+      if (view.privilege !== privilege || (sp !== undefined && view.x(2) !== sp)) return false;
+      return privilege !== 0 || satp === undefined || view.csr(SATP) === satp;
+    };
+    // Where the trap was an environment call, its handler moves behind the instruction.
+    return this.report(await this.runTo([pc, BigInt.asUintN(64, pc + 4n)], isOut));
+  }
+
   /** Undefined: the step goes on from where the hart is now. */
   private async followTransfer(before: Site, transfer: Transfer, mode: StepMode): Promise<Stop | undefined> {
-    const { symbols } = this.context.guest;
-    const { pc } = this.site();
+    const { pc, symbols } = this.site();
     const hasLine = symbols.lineAt(pc) !== undefined;
     switch (transfer) {
       case 'call':
@@ -102,15 +120,28 @@ export class ForwardStep {
         return this.comeBack(before, transfer);
       case 'trap':
         // `stepIn` on an ecall means the handler; every other trap came unasked.
-        if (mode === 'into' && before.flow.kind === 'environmentCall' && hasLine) return { kind: 'done' };
+        if (mode === 'into' && before.flow.kind === 'environmentCall') return this.enterHandler(before);
         return this.comeBack(before, transfer);
       case 'jump':
-        return this.followTailCall(before, pc, mode);
+        return this.followTailCall(before, this.site(), mode);
       case 'return':
       case 'trapReturn':
       case 'plain':
         return undefined;
     }
+  }
+
+  /** Into the handler of an environment call: to its first line. One without lines is stepped over. */
+  private async enterHandler(before: Site): Promise<Stop | undefined> {
+    for (let steps = 0; steps < HANDLER_STEPS_MAX; steps++) {
+      const site = this.site();
+      const row = site.symbols.lineAt(site.pc);
+      if (row !== undefined && row.isStmt && row.start === site.pc) return { kind: 'done' };
+      if (site.flow.kind === 'trapReturn') break;
+      const { stop } = await this.stepOne(site);
+      if (stop.kind !== 'done') return stop;
+    }
+    return this.comeBack(before, 'trap');
   }
 
   private async comeBack(before: Site, transfer: 'call' | 'trap'): Promise<Stop | undefined> {
@@ -119,15 +150,14 @@ export class ForwardStep {
   }
 
   /** A jump to the beginning of another function: its return is that of the function at hand. */
-  private async followTailCall(before: Site, pc: bigint, mode: StepMode): Promise<Stop | undefined> {
-    const { symbols } = this.context.guest;
+  private async followTailCall(before: Site, here: Site, mode: StepMode): Promise<Stop | undefined> {
+    const { pc, symbols } = here;
     const target = symbols.functionAt(pc);
-    if (target === undefined || target.start !== pc || this.isInFunctionOf(before.pc, pc)) return undefined;
+    if (target === undefined || target.start !== pc || isInFunctionOf(before, here)) return undefined;
     if (mode === 'into' && symbols.lineAt(pc) !== undefined) return this.enter(pc);
     const returnAddress = this.context.view(this.hart).x(1);
     // At start-up ra holds nothing: then the jump is followed.
     if (symbols.functionAt(returnAddress) === undefined) return undefined;
-    const here = this.site();
     const isBack = (hit: Hit): boolean =>
       hit.kind === 'breakpoint' &&
       hit.pc === returnAddress &&
@@ -137,7 +167,7 @@ export class ForwardStep {
 
   /** Into a function that was just called: behind its prologue, where its arguments are in place. */
   private async enter(entry: bigint): Promise<Stop> {
-    const body = bodyOf(this.context.guest.symbols, entry);
+    const body = bodyOf(this.site().symbols, entry);
     const hit = this.breakpointHere(entry);
     if (hit !== undefined) return hit;
     if (body === entry) return { kind: 'done' };
@@ -203,17 +233,28 @@ export class ForwardStep {
     return this.breakpoints.accept(hit, 'forwards') ? hit : undefined;
   }
 
-  private isInFunctionOf(first: bigint, second: bigint): boolean {
-    const range = this.context.guest.symbols.functionAt(first);
-    return range !== undefined && contains(range, second);
-  }
-
   private site(): Site {
-    this.reader ??= new SiteReader(this.context.view(this.hart));
+    this.reader ??= new SiteReader(this.context, this.context.view(this.hart));
     return this.reader.read(this.context.debuggee.now);
   }
 
   private report(stop: Stop): StopReport {
     return { stop, reason: 'step', hart: this.hart };
   }
+}
+
+/** The code of one line, in one program. */
+interface LineCode {
+  readonly symbols: Symbols;
+  readonly ranges: readonly AddressRange[];
+}
+
+const lineOf = ({ symbols, pc }: Site): LineCode => ({ symbols, ranges: symbols.rangesOfLineAt(pc) });
+
+const isInLine = ({ symbols, ranges }: LineCode, site: Site): boolean =>
+  symbols === site.symbols && ranges.some((range) => contains(range, site.pc));
+
+function isInFunctionOf(first: Site, second: Site): boolean {
+  const range = first.symbols.functionAt(first.pc);
+  return first.symbols === second.symbols && range !== undefined && contains(range, second.pc);
 }

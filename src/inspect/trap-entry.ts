@@ -2,7 +2,7 @@
  * Where the code at a trap vector has put what it interrupted, from its instructions alone: nothing else describes it, as
  * such code is assembly, swaps stacks, and saves what no compiler saves. The code is followed in a straight line from its
  * beginning, with what each register holds in terms of the interrupted ones: so it does not matter which stack is used, or
- * in which order. Behind an unconditional jump the state is that of an earlier branch there, else that before registers
+ * in which order. Where two ways meet, what they have in common counts. Behind an unconditional jump the state is that of an earlier branch there, else that before registers
  * were restored. Knows no loops; what it does not understand it forgets.
  */
 import type { MachineView } from './view';
@@ -117,9 +117,27 @@ class Follower {
 
   arrive(at: number): void {
     this.at = at;
-    if (!this.cut) return;
+    const branched = this.targets.get(at);
+    if (this.cut) this.state = copyOf(branched ?? this.beforeRestore ?? this.state);
+    else if (branched !== undefined) this.merge(branched);
     this.cut = false;
-    this.state = copyOf(this.targets.get(at) ?? this.beforeRestore ?? this.state);
+  }
+
+  /** Two ways meet: only what is the same on both is known from here on. */
+  private merge(other: State): void {
+    const { registers, memory, csrs } = this.state;
+    const isSame = (a: Held, b: Held | undefined): boolean => a.base === b?.base && a.offset === b.offset;
+    for (const [index, held] of registers) {
+      if (!isSame(held, other.registers.get(index))) registers.set(index, this.unknown());
+    }
+    for (const [number, held] of csrs) {
+      if (!isSame(held, other.csrs.get(number))) csrs.set(number, this.unknown());
+    }
+    for (const number of other.csrs.keys()) if (!csrs.has(number)) csrs.set(number, this.unknown());
+    for (const [key, { value }] of memory) {
+      const there = other.memory.get(key)?.value;
+      if (there === undefined || !isSame(value, there)) memory.delete(key);
+    }
   }
 
   full(word: number): void {

@@ -103,7 +103,7 @@ trap_return:
         ld      t5, 240(sp)
         ld      t6, 248(sp)
         ld      sp, 16(sp)
-        sret
+        sret # #SRET
         .size trap_vector, . - trap_vector
 
 # void switch_context(struct context *from, struct context *to)
