@@ -4,9 +4,8 @@
  */
 import { messageOf, UserError, userError } from '../base/errors';
 import { formatBytes, formatInstret } from '../base/text';
-import type { SaveJob } from '../checkpoint/archive';
-import type { Keeping } from '../dap/ports';
-import { encodeGuest } from '../protocol';
+import type { CheckpointArchive, SaveJob } from '../checkpoint/archive';
+import { encodeGuest, type SavedGuest } from '../protocol';
 import type { TimeMachine } from '../timetravel/time-machine';
 import type { RunOptions } from './options';
 
@@ -21,6 +20,11 @@ export interface SaveReport {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
+export interface PlaceToSave {
+  readonly archive: CheckpointArchive;
+  readonly guest: SavedGuest;
+}
+
 export class Saves {
   private readonly jobs: SaveJob[] = [];
   private readonly reports: Promise<SaveReport>[] = [];
@@ -29,7 +33,7 @@ export class Saves {
   /** Throws 'CHECKPOINT_PAST' for an instant that lies before the beginning of the run. */
   constructor(
     private readonly debuggee: TimeMachine,
-    private readonly keeping: Keeping | undefined,
+    private readonly place: PlaceToSave | undefined,
     private readonly options: RunOptions,
   ) {
     const past = options.saving.checkpointAt.find((at) => at < debuggee.now);
@@ -43,12 +47,12 @@ export class Saves {
 
   /** A live checkpoint, now. The guest can go on at once. */
   take(name: string): void {
-    const { debuggee, keeping } = this;
-    if (!keeping) return;
+    const { debuggee, place } = this;
+    if (!place) return;
     const { id, instret, stopMicroseconds } = debuggee.takeCheckpoint(name);
-    const job = debuggee.saveCheckpoint(id, keeping.archive, {
+    const job = debuggee.saveCheckpoint(id, place.archive, {
       name,
-      guest: encodeGuest(keeping.guest),
+      guest: encodeGuest(place.guest),
       savedAt: Date.now(),
     });
     this.jobs.push(job);

@@ -2,13 +2,13 @@
  * `chronovisor run`: a guest in the terminal. What is typed by --type and where --exit-on ends the run are decided at
  * the byte of output that matches, so both are instants of the guest's own time (I1, I2).
  */
-import { launchGuest } from '../host/launch';
+import { launchGuest, type Launched } from '../host/launch';
 import { hostClock } from '../host/clock';
 import type { MoveOptions, Stop } from '../timetravel/api';
 import type { TimeMachine } from '../timetravel/time-machine';
 import { Matcher } from './matcher';
-import type { RunOptions, Typing } from './options';
-import { Saves, type SaveReport } from './run-saves';
+import type { RunOptions, SavingOptions, Typing } from './options';
+import { Saves, type PlaceToSave, type SaveReport } from './run-saves';
 
 /** The last line with --json. */
 interface RunReport {
@@ -106,14 +106,15 @@ export async function run(options: RunOptions): Promise<number> {
   process.once('SIGTERM', onSignal);
   const started = { at: hostClock.now(), instret: debuggee.now };
   try {
-    const saves = new Saves(debuggee, launched.keeping, options);
+    const place = await placeToSave(launched, saving);
+    const saves = new Saves(debuggee, place, options);
     script.begin();
     const stop = await runOn(options, debuggee, saves, { cancel });
     const seconds = (hostClock.now() - started.at) / 1000;
     const mips = (debuggee.now - started.instret) / Math.max(seconds, 1e-6) / 1e6;
     const ended = { ...outcome(stop, script.ended, cancel.interrupted), seconds, mips };
-    if (saveDisksOnExit !== undefined && launched.saveDisks)
-      saves.add(launched.saveDisks(saveDisksOnExit, Date.now()), saveDisksOnExit);
+    if (saveDisksOnExit !== undefined && launched.saveDisks && place)
+      saves.add(launched.saveDisks(saveDisksOnExit, place.guest, Date.now()), saveDisksOnExit);
     return report(options, debuggee, ended, await saves.finish());
   } finally {
     stopKeyboard?.();
@@ -123,6 +124,13 @@ export async function run(options: RunOptions): Promise<number> {
     debuggee.dispose();
     await launched.close();
   }
+}
+
+/** Where the run saves, if it does: the files that tell which guest it is are read for that alone. */
+async function placeToSave({ keeping }: Launched, saving: SavingOptions): Promise<PlaceToSave | undefined> {
+  const { checkpointAt, saveOnExit, saveDisksOnExit } = saving;
+  const isNeeded = checkpointAt.length > 0 || (saveOnExit ?? saveDisksOnExit) !== undefined;
+  return keeping && isNeeded ? { archive: keeping.archive, guest: await keeping.guest() } : undefined;
 }
 
 /** To the end of the run, with live checkpoints on the way. */

@@ -20,8 +20,8 @@ export interface SessionHost {
 /** Where a guest's checkpoints are kept for good. */
 export interface Keeping {
   readonly archive: CheckpointArchive;
-  /** Which guest this is, to be kept with each checkpoint. */
-  readonly guest: SavedGuest;
+  /** Which guest this is, to be kept with each checkpoint. Its files are read for that when it is first asked for. */
+  guest(): Promise<SavedGuest>;
   /** What the guest's disks held at a saved checkpoint. Throws DISK_* and LAYER_*, and DISKS_DIFFER. */
   disksOf(loaded: LoadedCheckpoint): Promise<readonly DiskContents[]>;
 }

@@ -82,7 +82,8 @@ async function savedCheckpoints(context: SessionContext): Promise<SavedCheckpoin
   const { keeping } = context.guest;
   if (!keeping) return { checkpoints: [] };
   const all = await keeping.archive.list();
-  return { store: keeping.archive.path, checkpoints: all.map((one) => presentSaved(one, keeping.guest)) };
+  const guest = all.length === 0 ? undefined : await keeping.guest();
+  return { store: keeping.archive.path, checkpoints: all.map((one) => presentSaved(one, guest)) };
 }
 
 /** The list has changed: the new one follows the answer. */

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { UserError, userError } from '../base/errors';
 import type { CheckpointArchive, LoadedCheckpoint, SaveJob } from '../checkpoint/archive';
 import type { DiskArchive } from '../checkpoint/disk-archive';
@@ -52,7 +53,7 @@ export interface Launched {
   /** Why there is none, though there should be. */
   readonly storeError?: UserError;
   /** Keeps the disks alone, as they are now (row S23). */
-  readonly saveDisks?: (name: string, savedAt: number) => SaveJob;
+  readonly saveDisks?: (name: string, guest: SavedGuest, savedAt: number) => SaveJob;
   /** What the guest begins with. */
   readonly from?: CheckpointSummary;
   /** After the guest has been disposed of. Saves under way are cancelled. */
@@ -77,7 +78,9 @@ export async function launchGuest(
       ([from, to]) => [resolve(from), resolve(to)] as const,
     );
     const relocated = new Map(moved);
-    const { archive: store, error: storeError } = await storeOf(request, resolve, relocated);
+    const opening = storeOf(request, resolve, relocated);
+    const plain = await beside(opening, () => openPlain(request, files.files, options));
+    const { archive: store, error: storeError } = await opening;
     if (store) open.push(store);
     const source =
       request.checkpoint === undefined
@@ -95,21 +98,24 @@ export async function launchGuest(
         ...(source?.archive === store && store ? { archivePath: store.path } : {}),
       };
     const archive = store ?? source?.archive;
-    const guest = await openGuest(settings, files.files, {
-      ...options,
-      ...(archive ? { archive } : {}),
-      ...(from ? { from } : {}),
-      ...(loaded && disksOnly ? { disksFrom: loaded } : {}),
-    });
+    const guest =
+      plain ??
+      (await openGuest(settings, files.files, {
+        ...options,
+        ...(archive ? { archive } : {}),
+        ...(from ? { from } : {}),
+        ...(loaded && disksOnly ? { disksFrom: loaded } : {}),
+      }));
     const summary = from ? loaded?.summary : undefined;
     if (disksOnly) loaded?.close();
     // From now on it is the guest's.
     loaded = undefined;
-    const identity = store && (await describeGuest(settings, files, resolve));
+    let described: Promise<SavedGuest> | undefined;
+    const identity = (): Promise<SavedGuest> => (described ??= describeGuest(settings, files, resolve));
     return {
       guest,
-      ...(store && identity && request.snapshot !== true
-        ? { keeping: keepingOf(store, identity, guest), saveDisks: savingDisks(store, identity, guest) }
+      ...(store && request.snapshot !== true
+        ? { keeping: keepingOf(store, identity, guest), saveDisks: savingDisks(store, guest) }
         : {}),
       ...(storeError ? { storeError } : {}),
       ...(summary ? { from: summary } : {}),
@@ -122,15 +128,42 @@ export async function launchGuest(
   }
 }
 
-const keepingOf = (archive: DiskArchive, guest: SavedGuest, { debuggee }: Guest): Keeping => ({
+/** Nothing of it depends on a store: built while the store's thread starts. Undefined for other guests. */
+async function openPlain(
+  { checkpoint, settings }: LaunchRequest,
+  files: GuestFiles,
+  options: GuestOptions,
+): Promise<Guest | undefined> {
+  if (checkpoint !== undefined || settings.disks.length > 0) return undefined;
+  return openGuest(settings, files, options);
+}
+
+/** Both, or neither: what has been opened when the other fails is closed. */
+async function beside(
+  opening: ReturnType<typeof storeOf>,
+  open: () => Promise<Guest | undefined>,
+): Promise<Guest | undefined> {
+  const [store, guest] = await Promise.allSettled([opening, open()]);
+  if (guest.status === 'rejected') {
+    if (store.status === 'fulfilled') await store.value.archive?.close().catch(() => undefined);
+    throw guest.reason;
+  }
+  if (store.status === 'rejected') {
+    guest.value?.debuggee.dispose();
+    throw store.reason;
+  }
+  return guest.value;
+}
+
+const keepingOf = (archive: DiskArchive, guest: () => Promise<SavedGuest>, { debuggee }: Guest): Keeping => ({
   archive,
   guest,
   disksOf: (loaded) => archive.contents(loaded.disks, debuggee.config.disks?.map(({ port }) => port) ?? []),
 });
 
 const savingDisks =
-  (archive: DiskArchive, guest: SavedGuest, { debuggee }: Guest) =>
-  (name: string, savedAt: number): SaveJob => {
+  (archive: DiskArchive, { debuggee }: Guest) =>
+  (name: string, guest: SavedGuest, savedAt: number): SaveJob => {
     const contents = (debuggee.config.disks ?? []).map(({ port }) => port.freeze());
     const job = archive.saveDisks(contents, {
       ...{ name, notes: '', automatic: false, savedAt, instret: debuggee.now, stopMicroseconds: 0 },
@@ -224,12 +257,12 @@ export function findCheckpoint(all: readonly CheckpointSummary[], key: string): 
 // --- of which guest
 
 /** Bytes hashed at once. */
-const HASHED_AT_ONCE = 4 * 2 ** 20;
+const HASHED_AT_ONCE = 2 ** 20;
 
 /** Files of the host, each opened once, with the hash of the very bytes that the guest gets. */
 class HashedFiles {
   private readonly open = new Map<string, PagedFile>();
-  private readonly hashes = new Map<string, string>();
+  private readonly hashes = new Map<string, Promise<string>>();
   readonly files: GuestFiles = {
     ...guestFiles,
     readFile: async (path) => {
@@ -240,9 +273,9 @@ class HashedFiles {
   };
 
   async hashed(path: string): Promise<GuestFile> {
-    const hash = this.hashes.get(path) ?? hashOf(partsOf(await this.opened(path)));
+    const hash = this.hashes.get(path) ?? hashOf(await this.opened(path));
     this.hashes.set(path, hash);
-    return { path, hash };
+    return { path, hash: await hash };
   }
 
   /** What was opened is empty from now on. */
@@ -257,13 +290,14 @@ class HashedFiles {
   }
 }
 
-function* partsOf(file: PagedFile): Generator<Uint8Array> {
-  for (let at = 0; at < file.size; at += HASHED_AT_ONCE) yield file.read(at, HASHED_AT_ONCE);
-}
-
-function hashOf(parts: Iterable<Uint8Array>): string {
+/** In parts, between which the host's other work is done: the file may be a kernel of many hundred megabytes. */
+async function hashOf(file: PagedFile): Promise<string> {
   const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
+  for (let at = 0; at < file.size; at += HASHED_AT_ONCE) {
+    // At once and not by pages: what symbols are looked up in stays in the cache.
+    hash.update(file.read(at, HASHED_AT_ONCE));
+    await setImmediate();
+  }
   return `sha256:${hash.digest('hex')}`;
 }
 

@@ -19,16 +19,18 @@ export class PagedFile implements ByteSource {
 
   private constructor(
     private readonly descriptor: number,
+    private readonly path: string,
     readonly size: number,
+    private readonly modified: bigint,
   ) {}
 
   /** Throws FILE_UNREADABLE for what is no regular file, and the error of Node's open. */
   static open(path: string): PagedFile {
     const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const stats = fstatSync(descriptor);
+      const stats = fstatSync(descriptor, { bigint: true });
       if (!stats.isFile()) throw userError('FILE_UNREADABLE', `${path} is no regular file: give a file.`);
-      return new PagedFile(descriptor, stats.size);
+      return new PagedFile(descriptor, path, Number(stats.size), stats.mtimeNs);
     } catch (error) {
       closeSync(descriptor);
       throw error;
@@ -74,8 +76,12 @@ export class PagedFile implements ByteSource {
     return page;
   }
 
-  /** Fewer bytes where the file has become shorter, or was closed, or cannot be read any more. */
+  /**
+   * Fewer bytes where the file was closed, or cannot be read any more. One that was written since is no longer what its first
+   * parts said: nothing more of it counts.
+   */
   private fill(bytes: Uint8Array, offset: number): Uint8Array {
+    if (!this.closed) this.checkUnchanged();
     let done = 0;
     while (done < bytes.length && !this.closed) {
       const count = this.readSome(bytes, done, offset + done);
@@ -83,6 +89,15 @@ export class PagedFile implements ByteSource {
       done += count;
     }
     return bytes.subarray(0, done);
+  }
+
+  private checkUnchanged(): void {
+    const { mtimeNs, size } = fstatSync(this.descriptor, { bigint: true });
+    if (mtimeNs === this.modified && Number(size) === this.size) return;
+    throw userError(
+      'FILE_CHANGED',
+      `${this.path} has been written since it was opened: what has not been read yet is left out. Start the session again.`,
+    );
   }
 
   private readSome(bytes: Uint8Array, at: number, position: number): number {

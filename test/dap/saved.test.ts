@@ -79,6 +79,8 @@ describe('dap: saving checkpoints', () => {
     assert.equal((await one).message, 'SAVE_CANCELLED');
     await assert.rejects(f.client.request(REQUEST.cancelSave, { id: first }), { code: 'NOT_SAVING' });
     const other = f.client.raw(REQUEST.saveCheckpoint, { id: second });
+    // By then it is under way.
+    await nodeOf(f, second);
     f.clock.time += 1000;
     f.archive.report(1, 2);
     const { progressId } = await f.client.event<{ progressId: string }>('progressStart');

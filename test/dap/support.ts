@@ -55,7 +55,7 @@ export function bareSession(program: Program, options: FixtureOptions = {}): Bar
     fileExists: async (path) => path in files,
   };
   const archive = new FakeArchive();
-  const keeping = { archive, guest: GUEST, disksOf: async () => [] };
+  const keeping = { archive, guest: async () => GUEST, disksOf: async () => [] };
   const opened = {
     debuggee,
     symbols: program.symbols,

@@ -75,14 +75,14 @@ describe('snapshots of disks alone', function () {
     const first = await launch('--disk', base, program);
     await write(first, 1, 7);
     assert.ok(first.saveDisks && first.keeping);
-    const job = first.saveDisks('disks', 5);
+    const job = first.saveDisks('disks', await first.keeping.guest(), 5);
     await write(first, 2, 8);
     const { name, ramBytes, disks } = await job.done;
     assert.deepEqual([name, ramBytes, disks.length], ['disks', 0, 1]);
     await first.guest.debuggee.seek(instret(1000));
     const { id } = first.guest.debuggee.takeCheckpoint('all');
     await first.guest.debuggee.saveCheckpoint(id, first.keeping.archive, {
-      guest: encodeGuest(first.keeping.guest),
+      guest: encodeGuest(await first.keeping.guest()),
       savedAt: 5,
     }).done;
     await end(first);
@@ -90,8 +90,8 @@ describe('snapshots of disks alone', function () {
     const again = await launch('--disk', base, '--disks-from', 'disks', program);
     assert.deepEqual([again.guest.debuggee.now, await firstBytes(again)], [0, [1, 7, 1, 1]]);
     await write(again, 3, 9);
-    assert.ok(again.saveDisks);
-    await again.saveDisks('more', 6).done;
+    assert.ok(again.saveDisks && again.keeping);
+    await again.saveDisks('more', await again.keeping.guest(), 6).done;
     await end(again);
 
     // Of a checkpoint with memory the disks serve as well; and a snapshot, with the settings of its guest, by itself.
@@ -107,7 +107,8 @@ describe('snapshots of disks alone', function () {
   it('S18: tells of images that have changed, and of other disks', async () => {
     const first = await launch('--disk', base, program);
     await write(first, 1, 7);
-    await first.saveDisks?.('disks', 5).done;
+    assert.ok(first.saveDisks && first.keeping);
+    await first.saveDisks('disks', await first.keeping.guest(), 5).done;
     await end(first);
     const code = (error: unknown): boolean => error instanceof UserError && error.code === expected;
     let expected = 'DISKS_DIFFER';

@@ -1,7 +1,15 @@
 /** Files read by parts: every part is what the whole file holds there, across pages and at the end. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../src/base/errors';
@@ -45,12 +53,37 @@ describe('paged files', () => {
     assert.throws(() => new ByteReader(partOf(file, start, 1000), reader.context).cstring(), UserError);
   });
 
-  it('end early when the file became shorter, without an exception of the host', () => {
-    assert.equal(file.read(90_000, 10).length, 10);
-    truncateSync(path, 50_000);
-    assert.equal(file.read(49_990, 20_000).length, 10);
-    const reader = new ByteReader(file, { code: 'X_Y', name: 'it' }, 60_000);
-    assert.throws(() => reader.u8(), UserError);
+  it('refuse what was not read before the file was written: it belongs to another file', () => {
+    for (const change of [
+      () => truncateSync(path, 50_000),
+      () =>
+        writeFileSync(
+          path,
+          bytes.map((byte) => byte ^ 1),
+        ),
+      () => appendFileSync(path, 'more'),
+    ]) {
+      writeFileSync(path, bytes);
+      const own = PagedFile.open(path);
+      const later = statSync(path).mtimeMs + 1000;
+      assert.deepEqual(own.read(40_000, 10), bytes.subarray(40_000, 40_010));
+      change();
+      // Clocks of file systems are coarse.
+      utimesSync(path, later / 1000, later / 1000);
+      assert.deepEqual(own.read(40_020, 10), bytes.subarray(40_020, 40_030), 'what is known stays');
+      assert.throws(() => own.read(90_000, 10), { code: 'FILE_CHANGED' });
+      const reader = new ByteReader(own, { code: 'X_Y', name: 'it' }, 60_000);
+      assert.throws(() => reader.u8(), UserError);
+      own.close();
+    }
+    // A file that takes the other's place is another one.
+    writeFileSync(path, bytes);
+    const own = PagedFile.open(path);
+    rmSync(path);
+    writeFileSync(path, 'new');
+    assert.deepEqual(own.read(90_000, 10), bytes.subarray(90_000, 90_010));
+    own.close();
+    assert.equal(own.read(10_000, 10).length, 0, 'closed');
   });
 
   it('are regular files only', () => {
