@@ -5,20 +5,31 @@
  */
 import { messageOf, UserError } from '../base/errors';
 import type { ByteSource } from './bytes';
+import { Companions, type CompanionOptions, type OpenedElf } from './companions';
 import { DebugInfo } from './dwarf/debug-info';
 import { FrameTable, type FrameInfo } from './dwarf/frame';
 import { dwarfSectionsOf, type DwarfSections } from './dwarf/sections';
+import { SplitUnits } from './dwarf/split';
+import { NameIndex } from './dwarf/names';
+import { DwarfProgram } from './dwarf/program';
+import type { Unit } from './dwarf/unit';
 import { ElfFile } from './elf/elf-file';
-import { ET, PF, PT, SHF } from './elf/format';
+import { PF, PT, SHF, SHT } from './elf/format';
+import type { SectionAddresses } from './elf/relocate';
 import { FunctionLookup, type FunctionRange, type InlinedFunction } from './functions';
+import { lazily } from './lazily';
 import { RangeIndex, type AddressRange } from './range-index';
 import { SourceLines, type LineAddresses, type LineInfo } from './source-lines';
 import { SymbolIndex, type NamedSymbol } from './symbol-index';
 import type { Symbols } from './symbols';
+import type { Type } from './types';
+import type { FunctionScope, FunctionTypeOf, TypedSymbols, Variable } from './variables';
 
-export interface SymbolFileOptions {
+export interface SymbolFileOptions extends CompanionOptions {
   /** Added to every address of the file: where a position-independent file was loaded, minus where it was linked. */
   readonly loadBias?: bigint;
+  /** Where the sections of an object file (a kernel module) were loaded, by name; others lie from 0 on. */
+  readonly sectionAddresses?: SectionAddresses;
 }
 
 /** A file may have many damaged parts; more lines than these help nobody. */
@@ -32,10 +43,23 @@ interface FileParts {
   readonly functions: () => FunctionLookup;
   readonly lines: () => SourceLines;
   readonly frames: () => readonly FrameTable[];
+  readonly info: () => DebugInfo;
+  readonly names: () => NameIndex;
   readonly attempt: <T>(read: () => T) => T | undefined;
 }
 
-export class SymbolFile implements Symbols {
+export class SymbolFile implements Symbols, TypedSymbols {
+  private readonly program = lazily(
+    () =>
+      new DwarfProgram({
+        info: this.parts.info(),
+        names: this.parts.names(),
+        inGuest: (address) => this.inGuest(address),
+        inFile: (address) => this.inFile(address),
+        symbolNamed: (name) => this.parts.symbols().named(name),
+      }),
+  );
+
   private constructor(
     private readonly parts: FileParts,
     readonly loadBias: bigint,
@@ -43,12 +67,12 @@ export class SymbolFile implements Symbols {
 
   /** Throws a UserError (ELF_*) for what is no readable riscv64 ELF file. */
   static open(source: ByteSource, options: SymbolFileOptions = {}): SymbolFile {
-    return SymbolFile.of(ElfFile.open(source), options);
+    return SymbolFile.of(ElfFile.open(source, options), options);
   }
 
   /** For an ELF file that is open already. */
   static of(elf: ElfFile, options: SymbolFileOptions = {}): SymbolFile {
-    return new SymbolFile(makeParts(elf), options.loadBias ?? 0n);
+    return new SymbolFile(makeParts(elf, options), options.loadBias ?? 0n);
   }
 
   /** The same file at another place too (a kernel before and after its MMU is on), sharing all that was read. */
@@ -136,6 +160,26 @@ export class SymbolFile implements Symbols {
     return undefined;
   }
 
+  scopesAt(pc: bigint): readonly FunctionScope[] {
+    return this.program().scopesAt(pc);
+  }
+
+  variableNamed(name: string, near?: bigint): Variable | undefined {
+    return this.program().variableNamed(name, near);
+  }
+
+  globalsAt(pc: bigint): readonly Variable[] {
+    return this.program().globalsAt(pc);
+  }
+
+  typeNamed(name: string, near?: bigint): Type | undefined {
+    return this.program().typeNamed(name, near);
+  }
+
+  functionTypeAt(entry: bigint): FunctionTypeOf | undefined {
+    return this.program().functionTypeAt(entry);
+  }
+
   private attempt<T>(read: () => T): T | undefined {
     return this.parts.attempt(read);
   }
@@ -153,39 +197,72 @@ export class SymbolFile implements Symbols {
   }
 }
 
-const lazily = <T>(make: () => T): (() => T) => {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
-};
-
-const makeParts = (elf: ElfFile): FileParts => {
+const makeParts = (elf: ElfFile, options: SymbolFileOptions): FileParts => {
   const warnings: string[] = [];
-  const warn = (text: string): void => {
-    if (warnings.length < MAX_WARNINGS && !warnings.includes(text)) warnings.push(text);
-  };
   const attempt = <T>(read: () => T): T | undefined => {
     try {
       return read();
     } catch (error) {
-      // Anything else than a UserError is a defect of ours and must be seen.
-      if (!(error instanceof UserError)) throw error;
-      warn(messageOf(error));
+      warn(error);
       return undefined;
     }
   };
-  if (elf.header.type === ET.rel) {
-    warn(
-      'the file is an object file (not linked): its addresses are relative to its sections; give the linked file',
-    );
-  }
+  const warn = (error: unknown): void => {
+    // Anything else than a UserError is a defect of ours and must be seen.
+    if (!(error instanceof UserError)) throw error;
+    const text = messageOf(error);
+    if (warnings.length < MAX_WARNINGS && !warnings.includes(text)) warnings.push(text);
+  };
+  const companions = new Companions(elf, options, warn);
+  const debug = lazily(() => debugFileOf(elf, options, companions, attempt));
   const keep = codeFilter(elf);
-  const sections: DwarfSections = dwarfSectionsOf(elf, warn);
-  const info = new DebugInfo({ sections, keep, attempt });
-  const symbols = lazily(() => attempt(() => new SymbolIndex(elf)) ?? SymbolIndex.empty());
-  const functions = lazily(() => new FunctionLookup(info, symbols()));
-  const lines = lazily(() => new SourceLines(info, functions()));
-  const frames = lazily(() => readFrames(elf, keep, attempt));
-  return { elf, warnings, symbols, functions, lines, frames, attempt };
+  const splits = new SplitUnits({ companions, warn });
+  const info = lazily(() => {
+    const supplement = (): DwarfSections | undefined => {
+      const found = companions.supplement(debug());
+      return found && dwarfSectionsOf(found, warn);
+    };
+    const splitOf = (unit: Unit): Unit | undefined => splits.of(unit);
+    return new DebugInfo({
+      sections: dwarfSectionsOf(debug().elf, warn),
+      keep,
+      attempt,
+      supplement,
+      splitOf,
+    });
+  });
+  const symbolsOf = (one: ElfFile): SymbolIndex | undefined => attempt(() => new SymbolIndex(one));
+  const symbols = lazily(() => {
+    const named = hasSymbols(elf) ? elf : debug().elf;
+    return symbolsOf(named) ?? SymbolIndex.empty();
+  });
+  const functions = lazily(() => new FunctionLookup(info(), symbols()));
+  const lines = lazily(() => new SourceLines(info(), functions()));
+  const frames = lazily(() => {
+    const files = debug().elf === elf ? [elf] : [debug().elf, elf];
+    return files.flatMap((one) => readFrames(one, keep, attempt));
+  });
+  const names = lazily(() => new NameIndex(info()));
+  return { elf, warnings, symbols, functions, lines, frames, info, names, attempt };
+};
+
+const hasSymbols = (elf: ElfFile): boolean => elf.sections.some((section) => section.type === SHT.symtab);
+
+const hasDebugInfo = (elf: ElfFile): boolean =>
+  ['.debug_info', '.zdebug_info', '.debug_line', '.zdebug_line'].some((name) => {
+    const section = elf.sectionNamed(name);
+    return section !== undefined && section.type !== SHT.nobits;
+  });
+
+/** The file that has the debug information: the program itself, or the one that it was moved to. */
+const debugFileOf = (
+  elf: ElfFile,
+  options: SymbolFileOptions,
+  companions: Companions,
+  attempt: <T>(read: () => T) => T | undefined,
+): OpenedElf => {
+  const own = { elf, path: options.path ?? '' };
+  return hasDebugInfo(elf) ? own : (attempt(() => companions.debugFile()) ?? own);
 };
 
 /** .debug_frame first: it is made for debuggers and covers every instruction. */
@@ -213,7 +290,6 @@ const readFrames = (
 
 /** Linkers leave tables of dropped functions in place, at address 0 or -1: only ranges in code count. */
 const codeFilter = (elf: ElfFile): ((range: AddressRange) => boolean) => {
-  if (elf.header.type === ET.rel) return () => true;
   const fromSections = elf.sections
     .filter((section) => (section.flags & SHF.execinstr) !== 0 && (section.flags & SHF.alloc) !== 0)
     .map(({ address, size }) => ({ start: address, end: address + BigInt(size), value: true }));

@@ -214,7 +214,7 @@ describe('ELF files', () => {
 describe('compressed sections', () => {
   const section = {
     ...{ index: 1, name: '.debug_info', type: 1, flags: 0x800, address: 0n, fileOffset: 0, size: 0 },
-    ...{ link: 0, info: 0, entrySize: 0 },
+    ...{ link: 0, info: 0, alignment: 1, entrySize: 0 },
   };
   const header = (type: number, size: number): number[] => {
     const bytes = new Uint8Array(24);

@@ -20,7 +20,9 @@ export interface Build {
   readonly flags: readonly string[];
 }
 
-const LINK = ['-nostdlib', '-static', '-ffreestanding', '-Wl,-e,asm_entry', '-Wl,--build-id=sha1'];
+export const CORPUS_FLAGS = ['-ffreestanding'];
+export const LINK = ['-nostdlib', '-static', '-Wl,-e,asm_entry', '-Wl,--build-id=sha1'];
+export const SOURCES = ['entry.S', 'main.c', 'helper.c'].map((source) => join(corpus, source));
 
 /** Every DWARF version, both offset sizes, all usual optimisations, and the ways to compress. */
 export const BUILDS: readonly Build[] = [
@@ -51,13 +53,14 @@ export class Corpus {
   private readonly folder = mkdtempSync(join(tmpdir(), 'corpus-'));
   private readonly paths = new Map<string, string>();
 
-  /** Path of the built file. */
-  build({ name, compiler, flags }: Build): string {
+  /** Path of the built file. The compiler runs in `folder`, where it may leave other files. */
+  build({ name, compiler, flags }: Build, folder = this.folder): string {
     let path = this.paths.get(name);
     if (path === undefined) {
-      path = join(this.folder, name);
-      const sources = ['entry.S', 'main.c', 'helper.c'].map((source) => join(corpus, source));
-      execFileSync(compiler, [...flags, ...LINK, ...sources, '-o', path], { stdio: 'pipe' });
+      path = join(folder, name);
+      execFileSync(compiler, [...CORPUS_FLAGS, ...LINK, ...flags, ...SOURCES, '-o', path], {
+        ...{ stdio: 'pipe', cwd: folder, timeout: 60_000 },
+      });
       this.paths.set(name, path);
     }
     return path;

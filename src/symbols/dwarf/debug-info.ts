@@ -2,6 +2,7 @@
  * The units of a file by address, with what each gives when asked: its line table and its functions. Everything is
  * read on first use and kept; what is damaged is left out and told once through `warn`.
  */
+import { lazily } from '../lazily';
 import { RangeIndex, type AddressRange } from '../range-index';
 import { readFunctions, type DwarfFunction } from './functions';
 import { filePath, readLineHeader, type LineHeader } from './line-header';
@@ -52,7 +53,7 @@ export class UnitInfo {
     if (this.tableCache === undefined) {
       const header = this.lineHeader();
       const load = (): LineTable | undefined =>
-        header && LineTable.load(this.info.sections, header, this.info.keep);
+        header && LineTable.load(this.sections, header, this.info.keep);
       this.tableCache = this.info.attempt(load) ?? null;
     }
     return this.tableCache ?? undefined;
@@ -91,7 +92,12 @@ export class UnitInfo {
 
   private readHeader(): LineHeader | undefined {
     if (this.lineOffset === undefined) return undefined;
-    return readLineHeader(this.info.sections, this.lineOffset, this.root?.header.addressSize ?? 8);
+    return readLineHeader(this.sections, this.lineOffset, this.root?.header.addressSize ?? 8);
+  }
+
+  /** A unit of the supplementary file has a line table of that file. */
+  private get sections(): DwarfSections {
+    return this.root?.sections ?? this.info.sections;
   }
 }
 
@@ -101,6 +107,10 @@ export interface DebugInfoOptions {
   readonly keep: (range: AddressRange) => boolean;
   /** Runs a reader of file contents; undefined (and a warning) when the file is damaged. */
   readonly attempt: <T>(read: () => T) => T | undefined;
+  /** The unit that a skeleton stands for; undefined for what is no skeleton, and for what is missing. */
+  readonly splitOf?: (unit: Unit) => Unit | undefined;
+  /** Sections of the file that common parts were moved to. */
+  readonly supplement?: () => DwarfSections | undefined;
 }
 
 export class DebugInfo {
@@ -109,14 +119,21 @@ export class DebugInfo {
   readonly attempt: <T>(read: () => T) => T | undefined;
   private readonly set: UnitSet;
   private unitCache: readonly UnitInfo[] | undefined;
+  private byUnit: Map<Unit, UnitInfo> | undefined;
   private indexCache: RangeIndex<UnitInfo> | undefined;
 
-  constructor(options: DebugInfoOptions) {
+  constructor(private readonly options: DebugInfoOptions) {
     this.sections = options.sections;
     this.keep = options.keep;
     this.attempt = options.attempt;
-    const warn = (error: unknown): void => void this.attempt(() => rethrow(error));
-    this.set = new UnitSet({ name: '', sections: options.sections, warn });
+    const warn = (error: unknown): void => {
+      this.attempt(() => rethrow(error));
+    };
+    const supplement = lazily(() => {
+      const sections = this.attempt(() => options.supplement?.());
+      return sections && new UnitSet({ name: 'sup:', sections, warn });
+    });
+    this.set = new UnitSet({ name: '', sections: options.sections, warn, supplement });
   }
 
   /** All but type units, by offset. */
@@ -136,14 +153,23 @@ export class DebugInfo {
     return this.indexCache.containing(address);
   }
 
+  /** What belongs to a unit, also to a split one, a type unit or one of the supplementary file. */
+  infoOf(unit: Unit): UnitInfo {
+    const root = unit.skeleton ?? unit;
+    this.byUnit ??= new Map(this.units().flatMap((info) => (info.root ? [[info.root, info]] : [])));
+    let info = this.byUnit.get(root);
+    if (info === undefined) this.byUnit.set(root, (info = new UnitInfo(this, root)));
+    return info;
+  }
+
   /** The unit that holds an offset of .debug_info. */
   unitAt(offset: number): Unit | undefined {
     return this.set.unitAt(offset);
   }
 
   /** The unit of a .dwo file or package that a skeleton stands for. */
-  splitOf(_root: Unit): Unit | undefined {
-    return undefined;
+  splitOf(root: Unit): Unit | undefined {
+    return this.options.splitOf?.(root);
   }
 
   private ranges(): { start: bigint; end: bigint; value: UnitInfo }[] {

@@ -7,7 +7,7 @@ import type { DwarfSections } from './sections';
 export interface RangeBase {
   /** The unit's low_pc. */
   readonly base: bigint;
-  readonly rnglistsBase: number | undefined;
+  readonly rnglistsBase: number;
   /** DW_AT_GNU_ranges_base: what offsets of split units of DWARF 4 count from. */
   readonly oldBase: number;
   readonly address: (index: number) => bigint;
@@ -28,7 +28,7 @@ export const readRanges = (
   let offset = offsetOf(list);
   if (list.kind === 'rangeListIndex') {
     const { offsetSize } = header;
-    const table = base.rnglistsBase ?? (offsetSize === 8 ? 20 : 12);
+    const table = base.rnglistsBase;
     offset = table + readOffset(sections.reader('rnglists', table + list.index * offsetSize), offsetSize);
   }
   return offset === undefined

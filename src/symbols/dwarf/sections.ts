@@ -30,23 +30,15 @@ export interface DwarfSections {
   text(name: 'str' | 'line_str', offset: number): string;
 }
 
-/** `warn` gets one line for a section that is there but unreadable. */
-export const dwarfSectionsOf = (elf: ElfFile, warn: (text: string) => void): DwarfSections => {
+/** Sections by name from wherever they are; `warn` gets the UserError of one that is there but unreadable. */
+export const sectionsFrom = (
+  load: (name: DebugSectionName) => ByteSource | undefined,
+  warn: (error: unknown) => void,
+): DwarfSections => {
   const cache = new Map<DebugSectionName, ByteSource>();
-  const load = (name: DebugSectionName): ByteSource => {
-    const section = elf.sectionNamed(`.debug_${name}`) ?? elf.sectionNamed(`.zdebug_${name}`);
-    if (section === undefined) return NO_BYTES;
-    try {
-      return elf.sectionSource(section);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      warn(error.message);
-      return NO_BYTES;
-    }
-  };
   const source = (name: DebugSectionName): ByteSource => {
     let data = cache.get(name);
-    if (data === undefined) cache.set(name, (data = load(name)));
+    if (data === undefined) cache.set(name, (data = attempt(() => load(name), warn) ?? NO_BYTES));
     return data;
   };
   return {
@@ -55,4 +47,21 @@ export const dwarfSectionsOf = (elf: ElfFile, warn: (text: string) => void): Dwa
       new ByteReader(source(name), { code: 'DWARF_BAD_SECTION', name: `section .debug_${name}` }, offset),
     text: (name, offset) => stringAt(source(name), offset),
   };
+};
+
+/** The sections of a file. */
+export const dwarfSectionsOf = (elf: ElfFile, warn: (error: unknown) => void): DwarfSections =>
+  sectionsFrom((name) => {
+    const section = elf.sectionNamed(`.debug_${name}`) ?? elf.sectionNamed(`.zdebug_${name}`);
+    return section && elf.sectionSource(section);
+  }, warn);
+
+const attempt = <T>(read: () => T, warn: (error: unknown) => void): T | undefined => {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    warn(error);
+    return undefined;
+  }
 };

@@ -123,7 +123,9 @@ export class Unit {
 
   /** Of the unit's part of .debug_loclists. */
   get loclistsBase(): number | undefined {
-    return offsetOf(this.root.attributes.get(AT.loclistsBase));
+    const base = offsetOf(this.root.attributes.get(AT.loclistsBase));
+    // Split units have their part of the section to themselves: the table begins behind its header.
+    return base ?? (this.skeleton && this.header.version >= 5 ? this.listsHeaderSize : undefined);
   }
 
   get ranges(): AddressRange[] {
@@ -202,11 +204,16 @@ export class Unit {
     if (list === undefined) return [];
     return readRanges(this.sections, this.header, list, {
       base: this.baseAddress,
-      rnglistsBase: offsetOf(this.root.attributes.get(AT.rnglistsBase)),
+      rnglistsBase: offsetOf(this.root.attributes.get(AT.rnglistsBase)) ?? this.listsHeaderSize,
       // Only split units count from it: ranges of the skeleton's own entry do not.
       oldBase: offsetOf(this.skeleton?.root.attributes.get(AT.gnuRangesBase)) ?? 0,
       address: (i) => this.indexedAddress(i),
     });
+  }
+
+  /** Of .debug_rnglists and .debug_loclists (DWARF 5, 7.28 and 7.29). */
+  private get listsHeaderSize(): number {
+    return this.header.offsetSize === 8 ? 20 : 12;
   }
 
   /** Only of a root that is read already: the root's own strings are resolved afterwards. */

@@ -1,7 +1,7 @@
 /**
  * ELF-64 little-endian files for RISC-V (System V gABI chapters 4 and 5, RISC-V ELF psABI). Headers are read at once
- * and checked; contents of sections, symbols and notes only when they are asked for. Does not relocate: an ET_REL
- * object has headers and symbols here but nothing to load.
+ * and checked; contents of sections, symbols and notes only when they are asked for. An ET_REL object has places for its
+ * sections here and relocated debug sections, but nothing to load.
  */
 import { userError } from '../../base/errors';
 import {
@@ -17,6 +17,7 @@ import { decompressSection } from './compressed';
 import {
   ELF_HEADER_SIZE,
   EM_RISCV,
+  ET,
   MACHINE_NAMES,
   PROGRAM_HEADER_SIZE,
   PT,
@@ -30,7 +31,13 @@ import {
   type ElfSymbol,
 } from './format';
 import { parseNotes } from './notes';
-import { parseSymbols } from './symbols';
+import { applyRelocations, placeSections, relocationsOf, type SectionAddresses } from './relocate';
+import { parseSymbols, symbolAddresses } from './symbols';
+
+export interface ElfOptions {
+  /** Of object files, which have no addresses of their own. */
+  readonly sectionAddresses?: SectionAddresses;
+}
 
 /** Codes: ELF_NOT_ELF, ELF_NOT_RISCV, ELF_32BIT, ELF_BIG_ENDIAN, ELF_TRUNCATED, ELF_BAD_HEADER, ELF_BAD_SECTION, ELF_BAD_COMPRESSION, ELF_UNSUPPORTED_COMPRESSION. */
 export class ElfFile {
@@ -49,7 +56,7 @@ export class ElfFile {
   }
 
   /** Reads and checks the headers. Throws UserErrors of the codes named at the class. */
-  static open(source: ByteSource): ElfFile {
+  static open(source: ByteSource, options: ElfOptions = {}): ElfFile {
     const ident = source.read(0, Math.min(ELF_HEADER_SIZE, source.size));
     checkIdent(ident);
     const reader = new ByteReader(ident, { code: 'ELF_TRUNCATED', name: 'the ELF header' }, 16);
@@ -74,7 +81,8 @@ export class ElfFile {
       programCount,
     );
     const segments = readSegments(source, programOffset, programSize, table.programCount);
-    const sections = nameSections(source, table.sections, table.namesIndex);
+    const named = nameSections(source, table.sections, table.namesIndex);
+    const sections = type === ET.rel ? placeSections(named, options.sectionAddresses ?? {}) : named;
     return new ElfFile(source, { type, entry, flags }, segments, sections);
   }
 
@@ -98,9 +106,21 @@ export class ElfFile {
     const context = { code: 'ELF_TRUNCATED', name: `section ${section.name}` };
     checkInside(this.source, section.fileOffset, section.size, context);
     const compressed = (section.flags & SHF.compressed) !== 0 || section.name.startsWith('.zdebug_');
+    const table = this.header.type === ET.rel ? relocationsOf(this.sections, section) : undefined;
+    if (table !== undefined) return bytesSource(this.relocated(section, table, compressed));
     if (!compressed) return partOf(this.source, section.fileOffset, section.size);
     const bytes = readExactly(this.source, section.fileOffset, section.size, context);
     return bytesSource(decompressSection(section, bytes));
+  }
+
+  private relocated(section: ElfSection, table: ElfSection, compressed: boolean): Uint8Array {
+    const name = `section ${section.name}`;
+    const raw = this.fileBytes(section.fileOffset, section.size, name);
+    const bytes = Uint8Array.from(compressed ? decompressSection(section, raw) : raw);
+    const symbols = this.sections[table.link];
+    const symbol = symbols === undefined ? () => 0n : symbolAddresses(this, symbols);
+    applyRelocations(bytes, { section, table: this.sectionData(table), symbol });
+    return bytes;
   }
 
   /** Bytes of the file as they are: contents of a segment, for example. */
@@ -222,7 +242,7 @@ const readSection = (entry: ByteReader, index: number): UnnamedSection => {
   const size = Number(entry.u64());
   const link = entry.u32();
   const info = entry.u32();
-  entry.skip(8);
+  const alignment = Number(entry.u64());
   return {
     index,
     nameOffset,
@@ -233,6 +253,7 @@ const readSection = (entry: ByteReader, index: number): UnnamedSection => {
     size,
     link,
     info,
+    alignment,
     entrySize: Number(entry.u64()),
   };
 };

@@ -4,12 +4,22 @@ export const ELF_HEADER_SIZE = 64;
 export const PROGRAM_HEADER_SIZE = 56;
 export const SECTION_HEADER_SIZE = 64;
 export const SYMBOL_SIZE = 24;
+export const RELA_SIZE = 24;
 
 export const ET = { rel: 1, exec: 2, dyn: 3, core: 4 } as const;
 export const EM_RISCV = 243;
 export const PT = { load: 1, dynamic: 2, interp: 3, note: 4 } as const;
 export const PF = { execute: 1, write: 2, read: 4 } as const;
-export const SHT = { null: 0, progbits: 1, symtab: 2, strtab: 3, note: 7, nobits: 8, dynsym: 11 } as const;
+export const SHT = {
+  null: 0,
+  progbits: 1,
+  symtab: 2,
+  strtab: 3,
+  rela: 4,
+  note: 7,
+  nobits: 8,
+  dynsym: 11,
+} as const;
 export const SHF = { write: 1, alloc: 2, execinstr: 4, compressed: 0x800 } as const;
 export const SHN = { undef: 0, loreserve: 0xff00, abs: 0xfff1, common: 0xfff2, xindex: 0xffff } as const;
 export const STT = {
@@ -72,6 +82,7 @@ export interface ElfSection {
   readonly size: number;
   readonly link: number;
   readonly info: number;
+  readonly alignment: number;
   readonly entrySize: number;
 }
 

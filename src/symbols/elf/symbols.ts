@@ -1,7 +1,7 @@
 /** ELF symbol tables: .symtab first, then what only .dynsym has. */
 import { ByteReader, stringAt } from '../bytes';
 import type { ElfFile } from './elf-file';
-import { SHT, SYMBOL_SIZE, type ElfSection, type ElfSymbol } from './format';
+import { ET, SHN, SHT, SYMBOL_SIZE, type ElfSection, type ElfSymbol } from './format';
 
 export const parseSymbols = (elf: ElfFile): ElfSymbol[] => {
   const symtab = elf.sections.find((section) => section.type === SHT.symtab);
@@ -13,6 +13,23 @@ export const parseSymbols = (elf: ElfFile): ElfSymbol[] => {
     if (!known.has(`${symbol.name}@${symbol.value.toString(16)}`)) symbols.push(symbol);
   }
   return symbols;
+};
+
+/** In object files symbols count from their section. */
+const addressOf = (elf: ElfFile, sectionIndex: number, value: bigint): bigint => {
+  if (elf.header.type !== ET.rel) return value;
+  return BigInt.asUintN(64, value + (elf.sections[sectionIndex]?.address ?? 0n));
+};
+
+/** Addresses of the symbols of a table by their index, for relocations; 0 outside of the table. */
+export const symbolAddresses = (elf: ElfFile, section: ElfSection): ((index: number) => bigint) => {
+  const reader = new ByteReader(elf.sectionData(section), { code: 'ELF_BAD_SECTION', name: section.name });
+  return (index) => {
+    if ((index + 1) * SYMBOL_SIZE > reader.end) return 0n;
+    reader.offset = index * SYMBOL_SIZE + 6;
+    const sectionIndex = reader.u16();
+    return sectionIndex === SHN.undef ? 0n : addressOf(elf, sectionIndex, reader.u64());
+  };
 };
 
 /** One table in the file's order, without its empty first entry. */
@@ -29,7 +46,7 @@ const parseTable = (elf: ElfFile, section: ElfSection, dynamic: boolean): ElfSym
     const info = reader.u8();
     const other = reader.u8();
     const sectionIndex = reader.u16();
-    const value = reader.u64();
+    const value = addressOf(elf, sectionIndex, reader.u64());
     const size = reader.u64();
     const name = stringAt(strings, nameOffset);
     symbols.push({
