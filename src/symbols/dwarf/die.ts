@@ -105,8 +105,9 @@ export class Die {
 
   /** The entry itself, then what it completes, and so on. */
   *origins(): Generator<Die> {
-    let die: Die | undefined = this;
-    for (let hops = 0; die !== undefined && hops < MAX_ORIGINS; hops++) {
+    yield this;
+    let die = this.origin;
+    for (let hops = 1; die !== undefined && hops < MAX_ORIGINS; hops++) {
       yield die;
       die = die.origin;
     }

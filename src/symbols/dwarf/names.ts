@@ -73,7 +73,7 @@ export class NameIndex {
   private readonly found = new Map<string, Named>();
   private readonly visited = new Set<Unit>();
   private readonly byUnit = new Map<Unit, ReadonlyMap<string, Named>>();
-  private next = 0;
+  private rest: Generator<Unit> | undefined;
 
   readonly qualified = new QualifiedNames();
 
@@ -82,17 +82,25 @@ export class NameIndex {
   /** The best entry of the whole file; `enough` is the rank that ends the search. */
   find(kind: NameKind, name: string, enough: Rank): FoundName | undefined {
     const key = keyOf(kind, name);
-    const units = this.info.units();
+    this.rest ??= this.allUnits();
     for (;;) {
       const known = this.found.get(key);
       if (known !== undefined && known.rank >= enough) return this.open(known);
-      const info = units[this.next];
-      if (info === undefined) return known && this.open(known);
-      this.next++;
-      const { unit } = info;
-      if (unit !== undefined && this.found.size < MAX_NAMES)
-        this.info.attempt(() => this.scan(unit, this.visited, this.found));
+      const next = this.rest.next();
+      if (next.done === true || this.found.size >= MAX_NAMES) return known && this.open(known);
+      this.info.attempt(() => this.scan(next.value, this.visited, this.found));
     }
+  }
+
+  /** Units with code first: most names are found there. */
+  private *allUnits(): Generator<Unit> {
+    const sets = new Set<Unit['set']>();
+    for (const { unit } of this.info.units()) {
+      if (unit === undefined) continue;
+      sets.add(unit.set);
+      yield unit;
+    }
+    for (const set of sets) yield* set.allTypeUnits();
   }
 
   /** The best entry of one unit. */
@@ -127,8 +135,11 @@ export class NameIndex {
   }
 }
 
-const keyOf = (kind: NameKind, name: string): string =>
-  `${kind} ${kind === 'base' ? (canonicalBaseName(name) ?? name) : name}`;
+const keyOf = (kind: NameKind, name: string): string => {
+  if (kind === 'base') return `base ${canonicalBaseName(name) ?? name}`;
+  // Compilers differ in the spaces of template arguments, and people do.
+  return `${kind} ${name.includes('<') ? name.replace(/\s*([<>,*&()[\]])\s*/g, '$1') : name}`;
+};
 
 /** One pass over a unit's entries that is over those in namespaces and classes, but passes functions by. */
 class UnitScan {

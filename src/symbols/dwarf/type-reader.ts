@@ -59,6 +59,10 @@ export class TypeReader {
   }
 
   private read(die: Die): Type {
+    // A stand-in for what a type unit defines.
+    const definition = die.has(AT.signature) ? die.reference(AT.signature) : undefined;
+    if (definition !== undefined && definition.key !== die.key && !definition.has(AT.signature))
+      return this.at(definition);
     switch (die.tag) {
       case TAG.baseType:
         return {

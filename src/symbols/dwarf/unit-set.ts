@@ -59,6 +59,12 @@ export class UnitSet {
     return unit !== undefined && offset < unit.header.end ? unit : undefined;
   }
 
+  /** Those of packages are found by their signature only. */
+  allTypeUnits(): Iterable<Unit> {
+    this.typeUnits ??= this.readTypeUnits();
+    return this.typeUnits.values();
+  }
+
   typeUnit(signature: bigint): Unit | undefined {
     this.typeUnits ??= this.readTypeUnits();
     return this.typeUnits.get(signature) ?? this.options.foreignType?.(signature);

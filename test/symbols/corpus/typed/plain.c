@@ -1,0 +1,1 @@
+int not_defined_with_debug_information = 8;
