@@ -87,7 +87,23 @@ function describe(divergence: Divergence, step: number): string {
   return [where, ...lines, `  ${context}${base}`].join('\n');
 }
 
+/** As the privileged specification's 4.3.2 says, but for what it checks. */
+function leafOf(machine: Machine, satp: bigint, address: bigint): bigint | undefined {
+  let table = BigInt.asUintN(44, satp) << 12n;
+  for (let level = Number(satp >> 60n) - 6; level >= 0; level--) {
+    const index = BigInt.asUintN(9, address >> BigInt(12 + 9 * level));
+    const bytes = machine.looks.physical(physAddr(table + 8n * index), 8);
+    if (bytes === undefined) return undefined;
+    const entry = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+    if ((entry & 1n) === 0n) return undefined;
+    if ((entry & 0xen) !== 0n) return entry;
+    table = BigInt.asUintN(44, entry >> 10n) << 12n;
+  }
+  return undefined;
+}
+
 function divergenceOf(
+  machine: Machine,
   before: State,
   after: State,
   insn: number,
@@ -101,7 +117,9 @@ function divergenceOf(
       64,
       (before[operands.rs1] ?? 0n) + (/^(amo|lr|sc)/.test(decoded.row.name) ? 0n : BigInt(operands.imm)),
     );
-  return { before, after, insn, name: decoded?.row.name, address, differences: found };
+  const satp = before[registerIndex('satp')] ?? 0n;
+  const leaf = (va: bigint): bigint | undefined => leafOf(machine, satp, va);
+  return { before, after, insn, name: decoded?.row.name, address, differences: found, leaf };
 }
 
 export async function lockstep(image: Uint8Array, judge: Judge, maxSteps: number): Promise<LockstepResult> {
@@ -114,7 +132,7 @@ export async function lockstep(image: Uint8Array, judge: Judge, maxSteps: number
   for (const index of judge.hidden ?? []) theirs[index] = ours[index] ?? 0n;
   const first = differences(ours, theirs, COMPARED_MASKS);
   if (first.length > 0)
-    return { steps: 0, accepted: counts, failure: describe(divergenceOf(ours, ours, 0, first), 0) };
+    return { steps: 0, accepted: counts, failure: describe(divergenceOf(machine, ours, ours, 0, first), 0) };
   for (let step = 1; step <= maxSteps; step++) {
     before.set(ours);
     const insn = fetch(machine, before[PC] ?? 0n);
@@ -145,7 +163,7 @@ export async function lockstep(image: Uint8Array, judge: Judge, maxSteps: number
       await judge.dropTranslations(theirs[MSTATUS] ?? 0n);
     }
     if (found.length === 0) continue;
-    const divergence = divergenceOf(before, ours, insn, found);
+    const divergence = divergenceOf(machine, before, ours, insn, found);
     const accepted = ACCEPTED.find((entry) => entry.applies(divergence));
     if (!accepted) return { steps: step - 1, accepted: counts, failure: describe(divergence, step) };
     counts.set(accepted.name, (counts.get(accepted.name) ?? 0) + 1);

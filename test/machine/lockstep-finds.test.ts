@@ -192,6 +192,24 @@ describe('page table entries that QEMU 7.2 lets pass', () => {
     assert.equal(load(1n << 63n), 13n);
   });
 
+  it('S-mode executes no user page, also not one that SUM has let it load from just now', () => {
+    const machine = machineWith(
+      instruction('ld', { rd: 5, rs1: 10, imm: 0 }),
+      instruction('jalr', { rd: 0, rs1: 10, imm: 0 }),
+    );
+    const leaf = ((BigInt(RAM) >> 12n) << 10n) | 0xcfn;
+    poke64(machine, ROOT + 8 * 2, leaf);
+    poke64(machine, ROOT + 8 * 3, leaf | 0x10n);
+    setCsr(machine, 'satp', (8n << 60n) | BigInt(ROOT / 4096));
+    setCsr(machine, 'mstatus', 1n << 18n);
+    setMode(machine, 1);
+    const code = 0xc000_0000 + CODE - RAM;
+    setX(machine, 10, code);
+    steps(machine, 2);
+    assert.equal(pc(machine), code, 'it may be read');
+    assert.deepEqual(trapOf(machine), { cause: 12n, tval: BigInt(code) });
+  });
+
   it('a table outside RAM is an access fault', () => {
     const machine = machineWith(instruction('ld', { rd: 5, rs1: 10, imm: 0 }));
     poke64(machine, ROOT + 8 * 2, ((BigInt(RAM) >> 12n) << 10n) | 0xcfn);
