@@ -1,48 +1,67 @@
 /**
- * evaluate, setExpression, completions. In the debug console an expression may also be an assignment (`$a0 = 5`), and a
- * few words are commands; everywhere else expressions only read (I6).
+ * evaluate and setExpression. In the debug console an expression may also be an assignment (`count += 1`), and some words
+ * are commands; everywhere else expressions only read (I6). All give values that can be looked into.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { userError } from '../base/errors';
-import type { ExpressionValue } from '../inspect/expression';
-import { CSRS } from '../isa/csr';
-import { floatRegisterNames, integerRegisterNames } from '../isa/registers';
+import { dereferenced } from '../inspect/children';
+import { compileExpression } from '../inspect/expression';
+import { missing } from '../inspect/expression-errors';
+import { array, plain, pointerTo } from '../inspect/type-layout';
+import type { Value } from '../inspect/value';
+import type { TextOptions } from '../inspect/value-text';
 import type { Message } from '../protocol/message';
 import { wantsHex } from './arguments';
-import { runCommand, COMMAND_NAMES } from './console-commands';
+import { applyWrites } from './assignments';
+import { completions } from './completions';
+import { printCommand, runCommand } from './console-commands';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
-import { compile, compileTyped, type Scope } from './expressions';
-import { floatText } from './format';
-import { memoryChanged, pokeMemory } from './memory';
-import { setRegister } from './registers';
+import { expressionContext, type Scope } from './expressions';
 import type { Stack } from './stackframes';
-import { hexAddress, symbolicName } from './symbol-lookup';
-import { requireTop } from './variables';
+import { splitFormat, type Shown, type Style, type Values } from './values';
+import { assignTo } from './variables';
 
-export function registerEvaluateRequests(registry: Registry, context: SessionContext, stack: Stack): void {
+type Body = DebugProtocol.EvaluateResponse['body'];
+
+/** How much of a value is written where there is room. */
+const CONSOLE: TextOptions = { lengthMax: 4000, depthMax: 8 };
+const CLIPBOARD: TextOptions = { lengthMax: 100_000, depthMax: 16 };
+
+export function registerEvaluateRequests(
+  registry: Registry,
+  context: SessionContext,
+  stack: Stack,
+  values: Values,
+): void {
   registry.on('evaluate', 'stopped', (args, call) => {
     const text = args.text('expression').trim();
     const scope = scopeFor(stack, args);
-    if (args.optionalText('context') === 'repl') {
-      const answer = runCommand(context, stack, text);
-      if (answer !== undefined) return { result: answer, variablesReference: 0 };
-      const [target, value] = splitAssignment(text);
-      if (value !== undefined) {
-        call.after(assign(context, scope, target, value));
-        return presentText(target, scope, wantsHex(args));
-      }
-    }
-    return presentText(text, scope, wantsHex(args));
+    const from = args.optionalText('context');
+    const style: Style = wantsHex(args) ? { format: 'x' } : {};
+    if (from !== 'repl') return present(values, evaluateText(text, scope), style, from);
+    const answer = runCommand({ context, stack, scope }, text);
+    if (answer !== undefined) return { result: answer, variablesReference: 0 };
+    const print = printCommand(text, scope);
+    const assigning = assigningIn(context, scope, (action) => call.after(action));
+    const found = evaluateText(print?.text ?? text, scope, assigning);
+    return present(values, found, { ...style, ...print?.style }, from);
   });
   registry.on('setExpression', 'stopped', (args, call) => {
     const scope = scopeFor(stack, args);
-    const target = args.text('expression');
-    call.after(assign(context, scope, target, args.text('value')));
-    const { result, ...rest } = presentText(target, scope, wantsHex(args));
+    const { text, style } = splitFormat(args.text('expression'));
+    const evaluate = compileExpression(text);
+    const value = evaluate(expressionContext(scope));
+    call.after(assignTo(context, { value: dereferenced(value), scope }, args.text('value')));
+    const now = evaluateText(text, scope);
+    const hex: Style = wantsHex(args) ? { format: 'x' } : {};
+    const { result, ...rest } = present(values, now, { ...style, ...hex }, undefined);
     return { value: result, ...rest };
   });
-  registry.on('completions', 'stopped', (args) => ({ targets: completions(context, args) }));
+  registry.on('completions', 'stopped', (args) => {
+    const frame = args.optionalCount('frameId');
+    const scope = frame === undefined ? stack.globalScope() : stack.scopeOf(frame);
+    return { targets: completions(context, scope, args) };
+  });
 }
 
 function scopeFor(stack: Stack, args: Message): Scope {
@@ -50,101 +69,67 @@ function scopeFor(stack: Stack, args: Message): Scope {
   return frame === undefined ? stack.globalScope() : stack.scopeOf(frame);
 }
 
-/** `$a0 = 5` in two; comparisons are no assignments. */
-function splitAssignment(text: string): [string, string | undefined] {
-  const match = /^([^=!<>]+)=(?!=)(.+)$/u.exec(text);
-  return match === null ? [text, undefined] : [(match[1] ?? '').trim(), (match[2] ?? '').trim()];
-}
-
-const floatName = (expression: string): boolean =>
-  /^\$f/u.test(expression) &&
-  (floatRegisterNames.includes(expression.slice(1)) || /^\$f\d+$/u.test(expression));
-
-function presentText(text: string, scope: Scope, hex: boolean): DebugProtocol.EvaluateResponse['body'] {
-  const value = compileTyped(text)(scope);
-  if (floatName(text))
-    return { result: floatText(BigInt.asUintN(64, value.value)), type: 'f64', variablesReference: 0 };
-  return presentValue(value, scope, hex);
-}
-
-function presentValue(
-  value: ExpressionValue,
+/** A scope's context in which assignments are made. */
+function assigningIn(
+  context: SessionContext,
   scope: Scope,
-  hex: boolean,
-): DebugProtocol.EvaluateResponse['body'] {
-  const bits = BigInt.asUintN(64, value.value);
-  const isPointer = value.type.kind === 'pointer';
-  const name = isPointer ? symbolicName(scope.symbols, bits) : undefined;
-  const isHex = hex || isPointer;
-  const text = isHex ? `0x${BigInt.asUintN(value.bits, value.value).toString(16)}` : bothWays(value);
+  after: (action: () => void) => void,
+): ReturnType<typeof expressionContext> {
   return {
-    result: name === undefined ? text : `${text} <${name}>`,
-    type: isPointer ? 'pointer' : `${value.signed ? 'i' : 'u'}${value.bits}`,
-    variablesReference: 0,
-    // Any number of a machine may be an address: let people look.
-    memoryReference: hexAddress(
-      value.lvalue !== undefined && 'address' in value.lvalue ? value.lvalue.address : bits,
-    ),
+    ...expressionContext(scope),
+    write: (writes) => {
+      after(applyWrites(context, scope, writes));
+      // The value is read again at once, and frames were looked up before it.
+      context.staled.fire();
+    },
   };
 }
 
-/** `-3`, `100000 (0x186a0)`. */
-function bothWays({ value, bits }: ExpressionValue): string {
-  const decimal = value.toString();
-  return value > -10n && value < 10n ? decimal : `${decimal} (0x${BigInt.asUintN(bits, value).toString(16)})`;
+function evaluateText(text: string, scope: Scope, assigning?: ReturnType<typeof expressionContext>): Shown {
+  const { text: expression, style, count } = splitFormat(text);
+  const evaluate = compileExpression(expression, { assignments: assigning !== undefined });
+  const found = evaluate(assigning ?? expressionContext(scope));
+  const value = count === undefined ? found : several(found, count);
+  // What an assignment gives is its target; what is within it is asked for by the target's name.
+  const [, target = expression] = /^([^=!<>]+?)\s*(?:[-+*/%&|^]|<<|>>)?=(?!=)/u.exec(expression) ?? [];
+  return {
+    name: expression,
+    value,
+    scope,
+    expression: target.trim(),
+    kind: 'variable',
+    format: style.format,
+  };
 }
 
-/** Writes at once; what is returned tells the client, after the answer. */
-function assign(context: SessionContext, scope: Scope, target: string, valueText: string): () => void {
-  const { lvalue } = compileTyped(target)(scope);
-  const value = compile(valueText)(scope);
-  if (lvalue === undefined) {
-    throw userError(
-      'NOT_ASSIGNABLE',
-      `${target} cannot be changed; give a register like $a0 or memory like *(u64*)$sp`,
-    );
-  }
-  if ('register' in lvalue) {
-    requireTop(scope.isTop ? 0 : 1);
-    setRegister(context.debuggee.poke, scope.view.id, lvalue.register, value);
-    return () => context.changed(['stacks', 'variables']);
-  }
-  const bytes = new Uint8Array(lvalue.size);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = Number((value >> BigInt(8 * at)) & 255n);
-  pokeMemory(context, scope.view.id, lvalue.address, bytes);
-  return () => memoryChanged(context, lvalue.address, bytes.length);
+/** `pointer,10`: that many of what it points to. */
+function several(value: Value, count: number): Value {
+  const type = plain(value.type);
+  if (type.kind !== 'pointer') return value;
+  return value.as(pointerTo(array(type.target, BigInt(count))));
 }
 
-const COMPLETIONS_MAX = 50;
+function present(values: Values, shown: Shown, style: Style, from: string | undefined): Body {
+  const { value } = shown;
+  requireThere(value);
+  if (from === 'clipboard') return values.describe(shown, style, CLIPBOARD);
+  const body = values.describe(shown, style, from === 'repl' ? CONSOLE : {});
+  const isPlain = style.format === undefined && shown.format === undefined;
+  return isPlain ? { ...body, result: bothWays(value, body.result) } : body;
+}
 
-function completions(context: SessionContext, args: Message): DebugProtocol.CompletionItem[] {
-  const text = args.text('text');
-  const column = args.count('column') - (context.client.columnsStartAt1 ? 1 : 0);
-  const before = text.slice(0, Math.max(0, column));
-  const [word = ''] = /\$?\w*$/u.exec(before) ?? [];
-  const place = { start: before.length - word.length, length: word.length };
-  if (word.startsWith('$')) {
-    const registers = [
-      ...integerRegisterNames,
-      'pc',
-      'fp',
-      ...floatRegisterNames,
-      ...CSRS.map(({ name }) => name),
-    ];
-    return registers
-      .map((name) => `$${name}`)
-      .filter((name) => name.startsWith(word))
-      .slice(0, COMPLETIONS_MAX)
-      .map((label) => ({ label, type: 'variable', ...place }));
-  }
-  if (word === '') return [];
-  const commands = before.trim() === word ? COMMAND_NAMES.filter((name) => name.startsWith(word)) : [];
-  const symbols = context.guest.symbols.symbolsMatching(word, COMPLETIONS_MAX);
-  return [
-    ...commands.map((label): DebugProtocol.CompletionItem => ({ label, type: 'keyword', ...place })),
-    ...symbols.map(({ name, kind, address }): DebugProtocol.CompletionItem => {
-      const type = kind === 'object' ? 'variable' : 'function';
-      return { label: name, type, detail: hexAddress(address), ...place };
-    }),
-  ];
+/** A number that cannot be read is an error here; in a list of variables it is said in its place. */
+function requireThere(value: Value): void {
+  const { kind } = value.plain;
+  if (kind !== 'base' && kind !== 'enum') return;
+  const number = value.number();
+  if (typeof number === 'object') throw missing(value, number);
+}
+
+/** `-3`, `100000 (0x186a0)`: whole numbers of a machine are addresses and masks as often as they are counts. */
+function bothWays(value: Value, text: string): string {
+  const type = value.plain;
+  if (type.kind !== 'base' || !/^-?\d{2,}$/u.test(text)) return text;
+  const bits = value.bitSize ?? 8 * type.byteSize;
+  return `${text} (0x${BigInt.asUintN(bits, BigInt(text)).toString(16)})`;
 }

@@ -3,11 +3,11 @@ import { userError } from '../base/errors';
 
 const SMALL = 65_536n;
 
-/** 64 bits: small numbers (also negative ones) in decimal, addresses and masks in hexadecimal; or as asked for. */
-export function numberText(bits: bigint, hex?: boolean): string {
+/** 64 bits: small numbers (also negative ones) in decimal, addresses and masks in hexadecimal. */
+export function numberText(bits: bigint): string {
   const signed = BigInt.asIntN(64, bits);
   const isSmall = signed > -SMALL && signed < SMALL;
-  return (hex ?? !isSmall) ? `0x${BigInt.asUintN(64, bits).toString(16)}` : signed.toString();
+  return !isSmall ? `0x${BigInt.asUintN(64, bits).toString(16)}` : signed.toString();
 }
 
 /** All 16 digits: registers stand in a column. */

@@ -1,29 +1,45 @@
-/** Messages of log points: text in which `{expression}` stands for a value; `{expression:x}` or `:d` says how to write it. */
+/**
+ * Messages of log points: text in which `{expression}` stands for a value; `{expression,x}` or `{expression:x}` says how to
+ * write it.
+ */
 import { messageOf } from '../base/errors';
-import { compile, type Compiled, type Scope } from './expressions';
+import type { Value } from '../inspect/value';
+import { valueText, type FormatLetter } from '../inspect/value-text';
+import { compileValue, type Scope } from './expressions';
 import { numberText } from './format';
+import { symbolicName } from './symbol-lookup';
+import { splitFormat } from './values';
 
 export type LogTemplate = (scope: Scope) => string;
 
-type Part = string | { readonly compiled: Compiled; readonly hex: boolean | undefined };
+type Part =
+  string | { readonly evaluate: (scope: Scope) => Value; readonly format: FormatLetter | undefined };
 
 /** Throws the UserError of the first expression that cannot be read. */
 export function compileLogMessage(text: string): LogTemplate {
   const parts: Part[] = [];
   let behind = 0;
   for (const match of text.matchAll(/\{([^{}]+?)(?::([xd]))?\}/gu)) {
-    const [whole, expression = '', style] = match;
+    const [whole, body = '', style] = match;
+    const { text: expression, style: own } = splitFormat(body);
     parts.push(text.slice(behind, match.index));
-    parts.push({ compiled: compile(expression), hex: style === undefined ? undefined : style === 'x' });
+    const format = style === undefined ? own.format : style === 'x' ? 'x' : 'd';
+    parts.push({ evaluate: compileValue(expression), format });
     behind = match.index + whole.length;
   }
   parts.push(text.slice(behind));
-  return (scope) => parts.map((part) => (typeof part === 'string' ? part : valueText(part, scope))).join('');
+  return (scope) => parts.map((part) => (typeof part === 'string' ? part : partText(part, scope))).join('');
 }
 
-function valueText({ compiled, hex }: Exclude<Part, string>, scope: Scope): string {
+function partText({ evaluate, format }: Exclude<Part, string>, scope: Scope): string {
   try {
-    return numberText(compiled(scope), hex);
+    const value = evaluate(scope);
+    const type = value.plain;
+    if (format === undefined && type.kind === 'base' && type.byteSize === 8 && type.encoding !== 'float') {
+      const number = value.number();
+      if (typeof number === 'bigint') return numberText(number);
+    }
+    return valueText(value, { format, symbolAt: (address) => symbolicName(scope.symbols, address) });
   } catch (error) {
     return `{${messageOf(error)}}`;
   }

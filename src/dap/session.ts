@@ -25,6 +25,7 @@ import { Stack, registerStackRequests } from './stackframes';
 import { registerGotoRequests } from './goto';
 import { registerSteppingRequests } from './stepping';
 import { registerTimeRequests } from './time';
+import { Values } from './values';
 import { registerVariableRequests } from './variables';
 
 export class Session implements Disposable {
@@ -59,14 +60,15 @@ export class Session implements Disposable {
     const end = (): void => this.ending.fire();
     const sources = new Sources(context);
     const stack = new Stack(context, sources);
+    const values = new Values(context);
     breakpoints.attach(context);
     registerLifecycle(this.dispatcher, { context, breakpoints, saving, openGuest, end });
     registerBreakpointRequests(this.dispatcher, context, breakpoints, sources);
-    registerDataBreakpointRequests(this.dispatcher, breakpoints, stack);
+    registerDataBreakpointRequests(this.dispatcher, context, breakpoints, stack);
     registerExceptionRequests(this.dispatcher, context, breakpoints);
     registerStackRequests(this.dispatcher, context, stack);
-    registerVariableRequests(this.dispatcher, context, stack);
-    registerEvaluateRequests(this.dispatcher, context, stack);
+    registerVariableRequests(this.dispatcher, context, stack, values);
+    registerEvaluateRequests(this.dispatcher, context, stack, values);
     registerMemoryRequests(this.dispatcher, context);
     registerDisassemblyRequests(this.dispatcher, context, sources);
     registerSourceRequests(this.dispatcher, context, sources);

@@ -3,15 +3,18 @@
  * ids, like all references, are worthless as soon as the guest has run.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { defined } from '../base/errors';
 import type { Message } from '../protocol/message';
+import type { FrameContext } from '../symbols/variables';
+import type { HartView } from '../timetravel/api';
 import { threadIdOf, type SessionContext } from './context';
 import type { Registry } from './dispatcher';
 import { staleReference } from './errors';
-import { scopeOf, type Scope } from './expressions';
-import { framesOfHart, framesOfThread, type Frame } from './frames';
+import { hartView, scopeOf, type Scope } from './expressions';
+import { frameContext, framesOfHart, framesOfThread, type Frame } from './frames';
 import { privilegeName } from './registers';
 import type { Sources } from './sources';
-import { placeIn } from './spaces';
+import { placeIn, type GuestProgram } from './spaces';
 import { SavedContexts } from './saved-context';
 import { hexAddress, symbolicName } from './symbol-lookup';
 
@@ -88,7 +91,30 @@ export class Stack {
     const ref = this.ref(frameId);
     const frame = this.frame(ref);
     const { view, symbols } = frame;
-    return { view, frame, symbols, isTop: ref.index === 0 && ref.hart < THREADS_FROM };
+    const isTop = frame.activation === 0 && ref.hart < THREADS_FROM;
+    const hart = (id: number): HartView | undefined => hartView(this.context, id);
+    return { view, frame, symbols, isTop, locals: this.locals(ref), hartView: hart };
+  }
+
+  /** A frame for values: it stays true when the debugger changes a register that they lie in. */
+  private locals(ref: FrameRef): FrameContext {
+    const now = (): FrameContext => defined(frameContext(this.framesOf(ref.hart), ref.index), 'frames stay');
+    return {
+      get pc() {
+        return now().pc;
+      },
+      get cfa() {
+        return now().cfa;
+      },
+      register: (number) => now().register(number),
+      read: (address, size) => now().read(address, size),
+      caller: () => now().caller(),
+    };
+  }
+
+  /** The file that a frame's code is of. */
+  programOf({ view, lookupPc, privilege }: Frame): GuestProgram | undefined {
+    return this.context.spaces.programAt(placeIn(view, lookupPc, privilege));
   }
 
   /** For expressions without a frame: the innermost one of the hart that stopped. */
@@ -139,7 +165,7 @@ async function presentFrame(
   const id = stack.idOf(hart, index);
   const name = frame.name ?? symbolicName(frame.symbols, frame.lookupPc) ?? hexAddress(frame.pc);
   if (frame.isLabel) return { id, name, line: 0, column: 0, presentationHint: 'label' };
-  const module = context.spaces.programAt(placeIn(frame.view, frame.lookupPc, frame.privilege));
+  const module = stack.programOf(frame);
   const more = {
     ...{ id, name, instructionPointerReference: hexAddress(frame.pc) },
     ...(module === undefined ? {} : { moduleId: module.id }),

@@ -131,7 +131,8 @@ export function elements(value: Value, start: number, count: number): Child[] {
 export function elementAt(value: Value, index: number): Value {
   const type = value.plain;
   const element = type.kind === 'array' ? elementType(type) : value.type;
-  const size = sizeOf(element, value.dynamics) ?? 0;
+  const stride = type.kind === 'array' && type.dimensions.length === 1 ? type.strideBytes : undefined;
+  const size = stride ?? sizeOf(element, value.dynamics) ?? 0;
   return value.part(element, 8 * size * index);
 }
 
@@ -221,6 +222,8 @@ function payloadOf(
 
 export function memberValue(value: Value, member: Member): Value {
   if (member.isVirtual) {
+    const address = value.address === undefined ? undefined : member.addressIn?.(value.address, value.frame);
+    if (address !== undefined) return new Value(member.type, { kind: 'memory', address }, value.frame);
     const reason = 'only the running program knows where a virtual base class is';
     return new Value(member.type, unavailable(reason), value.frame);
   }

@@ -1,71 +1,42 @@
-/** The grammar of watch, condition and log expressions: a C-like expression without assignment, parsed once. */
+/**
+ * The grammar of expressions: C's, with Rust's and C++'s names, gdb's `@`, and slices. Read once, evaluated often. Where C
+ * needs to know whether a name is a type, `(name) - 1`, the reader asks, and notes that it did: see ParsedExpression.
+ */
 import { userError } from '../base/errors';
+import type {
+  AssignmentOperator,
+  BinaryOperator,
+  Designator,
+  Expression,
+  TypeSyntax,
+  UnaryOperator,
+} from './expression-syntax';
+import { syntax, tokenize, type Token } from './expression-tokens';
+import { builtinType, isTypeWord } from './builtin-types';
 
-/** An integer type, or a pointer to one (`to`; 'void' has no size). */
-export type ValueType =
-  | { readonly kind: 'int'; readonly bits: 8 | 16 | 32 | 64; readonly signed: boolean }
-  | { readonly kind: 'void' }
-  | { readonly kind: 'pointer'; readonly to: ValueType };
+export type { Expression } from './expression-syntax';
 
-export type UnaryOperator = '-' | '+' | '~' | '!' | '*' | '&';
-export type BinaryOperator =
-  | ('+' | '-' | '*' | '/' | '%' | '<<' | '>>' | '&' | '|' | '^')
-  | ('==' | '!=' | '<' | '>' | '<=' | '>=' | '&&' | '||');
-
-export type Expression =
-  | { readonly kind: 'literal'; readonly value: bigint; readonly signed: boolean }
-  | { readonly kind: 'register' | 'symbol'; readonly name: string }
-  | { readonly kind: 'unary'; readonly operator: UnaryOperator; readonly operand: Expression }
-  | { readonly kind: 'cast'; readonly type: ValueType; readonly operand: Expression }
-  | { readonly kind: 'index'; readonly base: Expression; readonly index: Expression }
-  | {
-      readonly kind: 'binary';
-      readonly operator: BinaryOperator;
-      readonly left: Expression;
-      readonly right: Expression;
-    }
-  | {
-      readonly kind: 'conditional';
-      readonly test: Expression;
-      readonly yes: Expression;
-      readonly no: Expression;
-    };
-
-/** Throws EXPR_SYNTAX, EXPR_TOO_DEEP or EXPR_UNKNOWN_TYPE, naming the column. */
-export const parseExpression = (text: string): Expression => new Parser(tokenize(text)).whole();
-
-interface Token {
-  readonly kind: 'number' | 'char' | 'name' | 'register' | 'mark' | 'end';
-  readonly text: string;
-  /** 1-based. */
-  readonly column: number;
+export interface ParseOptions {
+  /** Also `target = value`, which changes the guest. */
+  readonly assignments?: boolean;
+  /** Asked for names that may be types; default: none is. */
+  readonly isType?: (name: string) => boolean;
 }
 
-const TOKEN =
-  /\s*(?:(0[xX][0-9a-fA-F_]+[uUlL]*|0[bB][01_]+[uUlL]*|\d[\d_]*[uUlL]*)|('(?:\\x[0-9a-fA-F]{1,2}|\\.|[^'\\])')|([A-Za-z_][\w.]*)|\$([A-Za-z_]\w*)|(<<|>>|&&|\|\||[=!<>]=|[-+*/%&|^~!<>?:()[\]]))/uy;
+export interface ParsedExpression {
+  readonly expression: Expression;
+  /** Names whose meaning the reading hangs on: where another one is a type, read the text again. */
+  readonly doubts: readonly string[];
+}
 
-const syntax = (what: string, column: number): Error =>
-  userError('EXPR_SYNTAX', `${what} at column ${column}; see the expressions page for what can be written`);
+/** Throws EXPR_SYNTAX, EXPR_TOO_DEEP, EXPR_CALL or EXPR_UNKNOWN_TYPE, naming the column. */
+export function parseExpression(text: string, options: ParseOptions = {}): ParsedExpression {
+  const parser = new Parser(tokenize(text), options);
+  const expression = parser.whole();
+  return { expression, doubts: [...parser.doubts] };
+}
 
-const tokenize = (text: string): Token[] => {
-  const tokens: Token[] = [];
-  const pattern = new RegExp(TOKEN);
-  for (;;) {
-    const rest = text.slice(pattern.lastIndex);
-    const column = pattern.lastIndex + (rest.length - rest.trimStart().length) + 1;
-    if (rest.trim() === '') return [...tokens, { kind: 'end', text: '', column }];
-    const match = pattern.exec(text);
-    if (match === null) throw syntax(`'${text.charAt(column - 1)}' is not understood`, column);
-    const [, number, char, name, register, mark] = match;
-    if (number !== undefined) tokens.push({ kind: 'number', text: number, column });
-    else if (char !== undefined) tokens.push({ kind: 'char', text: char, column });
-    else if (name !== undefined) tokens.push({ kind: 'name', text: name, column });
-    else if (register !== undefined) tokens.push({ kind: 'register', text: register, column });
-    else tokens.push({ kind: 'mark', text: mark ?? '', column });
-  }
-};
-
-/** From the loosest to the tightest, as in C. */
+/** From the loosest to the tightest, as in C; `@` where gdb has it. */
 const LEVELS: readonly (readonly BinaryOperator[])[] = [
   ['||'],
   ['&&'],
@@ -75,42 +46,70 @@ const LEVELS: readonly (readonly BinaryOperator[])[] = [
   ['==', '!='],
   ['<', '>', '<=', '>='],
   ['<<', '>>'],
+  ['@'],
   ['+', '-'],
   ['*', '/', '%'],
 ];
 
 const UNARY: readonly UnaryOperator[] = ['-', '+', '~', '!', '*', '&'];
+const ASSIGNMENTS: readonly AssignmentOperator[] = ['', '+', '-', '*', '/', '%', '<<', '>>', '&', '|', '^'];
+const TAGS: ReadonlySet<string> = new Set(['struct', 'union', 'enum', 'class']);
+const CONTAINER_NAMES: ReadonlySet<string> = new Set(['container_of', 'list_entry']);
 
 /** Nesting allowed: far more than anybody writes, far less than the stack holds. */
 const MAX_DEPTH = 100;
 /** Operators in one expression: chains nest to the left when they are evaluated. */
 const MAX_TOKENS = 1000;
 
+const END: Token = { kind: 'end', text: '', column: 0 };
+
 class Parser {
+  readonly doubts = new Set<string>();
   private position = 0;
   private depth = 0;
 
-  constructor(private readonly tokens: readonly Token[]) {
+  constructor(
+    private readonly tokens: readonly Token[],
+    private readonly options: ParseOptions,
+  ) {
     if (tokens.length > MAX_TOKENS) throw userError('EXPR_TOO_DEEP', 'the expression is too long; split it');
   }
 
   whole(): Expression {
     if (this.tokens.length === 1) throw syntax('an expression is missing', 1);
-    const expression = this.conditional();
-    if (this.next.kind !== 'end') throw syntax(`'${this.next.text}' is not expected`, this.next.column);
+    let expression = this.conditional();
+    const operator = ASSIGNMENTS.find((one) => this.isMark(`${one}=`));
+    if (operator !== undefined) {
+      if (this.options.assignments !== true) {
+        const what = `'${this.next.text}' would change the guest, which only the debug console and "Set Value" do: it`;
+        throw syntax(`${what} is not expected (== compares)`, this.next.column);
+      }
+      this.position++;
+      expression = { kind: 'assign', operator, target: expression, value: this.conditional() };
+    }
+    if (this.next.kind !== 'end') throw this.unexpected(this.next);
     return expression;
   }
 
   private get next(): Token {
-    return this.tokens[this.position] ?? { kind: 'end', text: '', column: 0 };
+    return this.at(0);
   }
 
-  private nested(parse: () => Expression): Expression {
+  private at(offset: number): Token {
+    return this.tokens[this.position + offset] ?? this.tokens.at(-1) ?? END;
+  }
+
+  private unexpected(token: Token): Error {
+    if (token.kind === 'end') return syntax('the expression ends too early', token.column);
+    return syntax(`'${token.text}' is not expected`, token.column);
+  }
+
+  private nested<T>(parse: () => T): T {
     if (++this.depth > MAX_DEPTH)
       throw userError('EXPR_TOO_DEEP', 'the expression is nested too deeply; split it');
-    const expression = parse();
+    const parsed = parse();
     this.depth--;
-    return expression;
+    return parsed;
   }
 
   private conditional(): Expression {
@@ -138,7 +137,9 @@ class Parser {
     return this.nested(() => {
       const operator = UNARY.find((one) => this.accept(one));
       if (operator !== undefined) return { kind: 'unary', operator, operand: this.unary() };
-      if (this.next.text === '(' && this.startsType(this.tokens[this.position + 1])) {
+      // `&&x` is no address of an address.
+      if (this.next.text === 'sizeof') return this.sizeof();
+      if (this.isMark('(') && this.isCast()) {
         this.position++;
         const type = this.type();
         this.expect(')');
@@ -148,14 +149,43 @@ class Parser {
     });
   }
 
+  private sizeof(): Expression {
+    this.position++;
+    if (this.isMark('(') && this.startsType(1)) {
+      this.position++;
+      const type = this.type();
+      this.expect(')');
+      return { kind: 'sizeofType', type };
+    }
+    return { kind: 'sizeof', operand: this.unary() };
+  }
+
   private postfix(): Expression {
     let base = this.primary();
-    while (this.accept('[')) {
-      const index = this.conditional();
-      this.expect(']');
-      base = { kind: 'index', base, index };
+    for (;;) {
+      const { column } = this.next;
+      if (this.accept('[')) base = this.indexed(base);
+      else if (this.accept('.') || this.accept('->')) {
+        const token = this.take('name', 'the name of a member is missing');
+        base = { kind: 'member', base, name: token.text, column: token.column };
+      } else if (this.isMark('(')) throw refuseCall(column);
+      else return base;
     }
-    return base;
+  }
+
+  private indexed(base: Expression): Expression {
+    const index = this.conditional();
+    if (!this.isMark('..') && !this.isMark('..=')) {
+      this.expect(']');
+      return { kind: 'index', base, index };
+    }
+    const isInclusive = this.isMark('..=');
+    this.position++;
+    const end = this.conditional();
+    this.expect(']');
+    const one: Expression = { kind: 'literal', value: 1n, type: 'int' };
+    const to: Expression = isInclusive ? { kind: 'binary', operator: '+', left: end, right: one } : end;
+    return { kind: 'slice', base, from: index, to };
   }
 
   private primary(): Expression {
@@ -163,44 +193,209 @@ class Parser {
     this.position++;
     switch (token.kind) {
       case 'number':
-        return literal(token);
-      case 'char':
-        return { kind: 'literal', value: BigInt(charCode(token)), signed: true };
+        return { kind: 'literal', value: token.value, type: token.type };
+      case 'string':
+        return { kind: 'string', bytes: token.bytes };
       case 'register':
-        return { kind: 'register', name: token.text };
+        return this.register(token);
       case 'name':
-        return { kind: 'symbol', name: token.text };
+        return this.named(token);
       case 'mark': {
-        if (token.text !== '(') throw syntax(`'${token.text}' is not expected`, token.column);
+        if (token.text !== '(') throw this.unexpected(token);
         const inner = this.conditional();
         this.expect(')');
         return inner;
       }
       case 'end':
-        throw syntax('the expression ends too early', token.column);
+        throw this.unexpected(token);
     }
   }
 
-  private startsType(token: Token | undefined): boolean {
-    return token?.kind === 'name' && (Object.hasOwn(TYPES, token.text) || TYPE_WORDS.has(token.text));
+  /** `$a0`, and `$hart(1).a0` of another hart. */
+  private register(token: Token): Expression {
+    if (token.text !== 'hart' || !this.accept('('))
+      return { kind: 'register', name: token.text, hart: undefined };
+    const hart = this.next;
+    if (hart.kind !== 'number' || typeof hart.value !== 'bigint')
+      throw syntax('the number of a hart is missing', hart.column);
+    this.position++;
+    this.expect(')');
+    if (!this.accept('.')) throw syntax("'.' and the name of a register are missing", this.next.column);
+    const name = this.take('name', 'the name of a register is missing').text;
+    return { kind: 'register', name, hart: Number(hart.value) };
   }
 
-  private type(): ValueType {
-    const words: string[] = [];
+  private named(token: Token): Expression {
+    const { text: name, column } = token;
+    if (!this.isMark('(')) {
+      if (isTypeWord(name)) throw syntax(`the type '${name}' is not expected`, column);
+      return { kind: 'name', name, column };
+    }
+    if (name === 'offsetof' || name === '__builtin_offsetof') {
+      this.position++;
+      const type = this.type();
+      this.expect(',');
+      const path = this.designator();
+      this.expect(')');
+      return { kind: 'offsetof', type, path };
+    }
+    if (CONTAINER_NAMES.has(name)) {
+      this.position++;
+      const pointer = this.conditional();
+      this.expect(',');
+      const type = this.type();
+      this.expect(',');
+      const path = this.designator();
+      this.expect(')');
+      return { kind: 'containerOf', pointer, type, path };
+    }
+    if (!isTypeWord(name)) throw refuseCall(column);
+    this.position++;
+    const operand = this.conditional();
+    this.expect(')');
+    return { kind: 'cast', type: { kind: 'named', name, column }, operand };
+  }
+
+  private designator(): Designator {
+    const path: (string | bigint)[] = [this.take('name', 'the name of a member is missing').text];
+    for (;;) {
+      if (this.accept('.')) path.push(this.take('name', 'the name of a member is missing').text);
+      else if (this.accept('[')) {
+        path.push(this.count());
+        this.expect(']');
+      } else return path;
+    }
+  }
+
+  private count(): bigint {
+    const token = this.next;
+    if (token.kind !== 'number' || typeof token.value !== 'bigint')
+      throw syntax('a number is missing', token.column);
+    this.position++;
+    return token.value;
+  }
+
+  /** What stands here, `(` first, is a cast, not an expression in parentheses. */
+  private isCast(): boolean {
+    if (this.startsType(1)) return true;
+    const name = this.at(1);
+    if (name.kind !== 'name') return false;
+    let behind = 2;
+    while (this.at(behind).text === '*' || this.at(behind).text === 'const') behind++;
+    const closer = this.at(behind);
+    if (behind > 2 && closer.text === ')') return true;
+    // `(name (*)[4])p`
+    if (closer.text === '(' && this.at(behind + 1).text === '*' && this.at(behind + 2).text === ')')
+      return true;
+    if (behind > 2 || closer.text !== ')') return false;
+    const after = this.at(3);
+    if (
+      after.kind === 'name' ||
+      after.kind === 'number' ||
+      after.kind === 'register' ||
+      after.kind === 'string'
+    )
+      return true;
+    if (after.kind !== 'mark') return false;
+    if (after.text === '!' || after.text === '~') return true;
+    return ['(', '-', '+', '*', '&'].includes(after.text) && this.isType(name.text);
+  }
+
+  private isType(name: string): boolean {
+    this.doubts.add(name);
+    return this.options.isType?.(name) ?? false;
+  }
+
+  /** For words that nothing but a type can begin with. */
+  private startsType(offset: number): boolean {
+    const token = this.at(offset);
+    return token.kind === 'name' && (TAGS.has(token.text) || isTypeWord(token.text));
+  }
+
+  private type(): TypeSyntax {
     const { column } = this.next;
-    while (this.next.kind === 'name') words.push(this.tokens[this.position++]?.text ?? '');
-    let type = typeOf(words);
-    if (type === undefined)
-      throw userError(
-        'EXPR_UNKNOWN_TYPE',
-        `'${words.join(' ')}' at column ${column} is no known type; use u8 to u64, i8 to i64 or C's names`,
+    const words: string[] = [];
+    const takes = (): boolean => {
+      const { kind, text } = this.next;
+      if (kind !== 'name') return false;
+      // Behind a name that is no word of C's own only a qualifier can follow.
+      const last = words.filter((word) => word !== 'const' && word !== 'volatile').at(-1);
+      return (
+        last === undefined || TAGS.has(last) || isTypeWord(text) || text === 'const' || text === 'volatile'
       );
-    while (this.accept('*')) type = { kind: 'pointer', to: type };
-    return type;
+    };
+    while (takes()) {
+      words.push(this.next.text);
+      this.position++;
+    }
+    const name = words.filter((word) => word !== 'const' && word !== 'volatile').join(' ');
+    if (name === '') throw syntax('the name of a type is missing', column);
+    if (isTypeWord(words[0] ?? '') && builtinType(name) === undefined) {
+      const what = `'${name}' at column ${column} is no type; use C's names, or u8 to u64 and i8 to i64`;
+      throw userError('EXPR_UNKNOWN_TYPE', what);
+    }
+    return this.declarator({ kind: 'named', name, column });
+  }
+
+  /** `*`, `(*)[4]`, `[2][3]`, `(*)(int)`: what stands in parentheses holds tighter. */
+  private declarator(base: TypeSyntax): TypeSyntax {
+    return this.nested(() => {
+      let type = base;
+      while (this.isMark('*') || this.isMark('&') || this.isQualifier()) {
+        if (this.next.kind === 'mark')
+          type = { kind: 'pointer', to: type, isReference: this.next.text === '&' };
+        this.position++;
+      }
+      let inner: number | undefined;
+      if (this.isMark('(') && ['*', '(', '&'].includes(this.at(1).text)) {
+        inner = this.position + 1;
+        this.skipParentheses();
+      }
+      type = this.suffixes(type);
+      if (inner === undefined) return type;
+      const end = this.position;
+      this.position = inner;
+      type = this.declarator(type);
+      this.expect(')');
+      this.position = end;
+      return type;
+    });
+  }
+
+  private isQualifier(): boolean {
+    return this.next.kind === 'name' && (this.next.text === 'const' || this.next.text === 'volatile');
+  }
+
+  private skipParentheses(): void {
+    let open = 0;
+    do {
+      const { text, kind } = this.next;
+      if (kind === 'end') throw this.unexpected(this.next);
+      if (text === '(') open++;
+      if (text === ')') open--;
+      this.position++;
+    } while (open > 0);
+  }
+
+  private suffixes(type: TypeSyntax): TypeSyntax {
+    if (this.isMark('(')) {
+      this.skipParentheses();
+      return { kind: 'function', returns: type };
+    }
+    const counts: bigint[] = [];
+    while (this.accept('[')) {
+      counts.push(this.count());
+      this.expect(']');
+    }
+    return counts.reduceRight<TypeSyntax>((of, count) => ({ kind: 'array', of, count }), type);
+  }
+
+  private isMark(mark: string): boolean {
+    return this.next.kind === 'mark' && this.next.text === mark;
   }
 
   private accept(mark: string): boolean {
-    if (this.next.kind !== 'mark' || this.next.text !== mark) return false;
+    if (!this.isMark(mark)) return false;
     this.position++;
     return true;
   }
@@ -208,85 +403,17 @@ class Parser {
   private expect(mark: string): void {
     if (!this.accept(mark)) throw syntax(`'${mark}' is missing`, this.next.column);
   }
+
+  private take(kind: Token['kind'], otherwise: string): Token {
+    const token = this.next;
+    if (token.kind !== kind) throw syntax(otherwise, token.column);
+    this.position++;
+    return token;
+  }
 }
 
-const literal = (token: Token): Expression => {
-  const [, digits = '', suffix = ''] = /^(0[xX][0-9a-fA-F_]+|[^uUlL]+)([uUlL]*)$/.exec(token.text) ?? [];
-  const plain = digits.replaceAll('_', '');
-  // As in C a leading zero alone would mean octal; nobody debugging expects that, so it is refused.
-  if (/^0\d/.test(plain))
-    throw syntax(`'${plain}' looks octal (write it without the leading zero)`, token.column);
-  if (plain.toLowerCase() === '0x') throw syntax('digits are missing', token.column);
-  const value = BigInt(plain);
-  if (value >= 1n << 64n) throw syntax(`'${plain}' needs more than 64 bits`, token.column);
-  return { kind: 'literal', value, signed: !/u/i.test(suffix) && value < 1n << 63n };
-};
-
-const ESCAPES: Readonly<Record<string, number>> = {
-  n: 10,
-  t: 9,
-  r: 13,
-  '0': 0,
-  a: 7,
-  b: 8,
-  f: 12,
-  v: 11,
-  e: 27,
-};
-
-const charCode = (token: Token): number => {
-  const inner = token.text.slice(1, -1);
-  if (!inner.startsWith('\\')) return inner.codePointAt(0) ?? 0;
-  if (inner.startsWith('\\x') && inner.length > 2) return Number.parseInt(inner.slice(2), 16);
-  const letter = inner.slice(1);
-  if (letter === '\\' || letter === "'" || letter === '"') return letter.charCodeAt(0);
-  const code = ESCAPES[letter];
-  if (code === undefined) throw syntax(`'${inner}' is no known character`, token.column);
-  return code;
-};
-
-const int = (bits: 8 | 16 | 32 | 64, signed: boolean): ValueType => ({ kind: 'int', bits, signed });
-
-/** LP64: long and pointers have 64 bits; plain char is unsigned on RISC-V. */
-const TYPES: Readonly<Record<string, ValueType>> = {
-  void: { kind: 'void' },
-  bool: int(8, false),
-  _Bool: int(8, false),
-  size_t: int(64, false),
-  ssize_t: int(64, true),
-  uintptr_t: int(64, false),
-  intptr_t: int(64, true),
-  ...Object.fromEntries(
-    ([8, 16, 32, 64] as const).flatMap((bits) => [
-      [`u${bits}`, int(bits, false)],
-      [`i${bits}`, int(bits, true)],
-      [`s${bits}`, int(bits, true)],
-      [`uint${bits}_t`, int(bits, false)],
-      [`int${bits}_t`, int(bits, true)],
-    ]),
-  ),
-};
-
-const TYPE_WORDS: ReadonlySet<string> = new Set([
-  'unsigned',
-  'signed',
-  'char',
-  'short',
-  'int',
-  'long',
-  'const',
-  'volatile',
-]);
-
-const typeOf = (allWords: readonly string[]): ValueType | undefined => {
-  const words = allWords.filter((word) => word !== 'const' && word !== 'volatile');
-  const [first = ''] = words;
-  if (words.length === 1 && Object.hasOwn(TYPES, first)) return TYPES[first];
-  if (words.length === 0 || words.length > 4 || !words.every((word) => TYPE_WORDS.has(word)))
-    return undefined;
-  const has = (word: string): boolean => words.includes(word);
-  if (has('unsigned') && has('signed')) return undefined;
-  if (has('char')) return int(8, has('signed'));
-  if (has('short')) return int(16, !has('unsigned'));
-  return int(has('long') ? 64 : 32, !has('unsigned'));
-};
+const refuseCall = (column: number): Error =>
+  userError(
+    'EXPR_CALL',
+    `the call at column ${column} would run code of the guest and change it; read the variables that the function reads`,
+  );

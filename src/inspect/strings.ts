@@ -2,6 +2,8 @@
 import type { FrameContext } from '../symbols/variables';
 import type { Type } from '../symbols/types';
 import { plain } from './type-layout';
+import type { Value } from './value';
+import { isMissing, noMemory, type Missing } from './value-bits';
 
 export interface GuestText {
   readonly bytes: Uint8Array;
@@ -99,3 +101,21 @@ function codeOf(bytes: Uint8Array): number {
 }
 
 const decodeUtf8 = (bytes: Uint8Array): string => String.fromCodePoint(codeOf(bytes));
+
+/** Whether a char array or what a char pointer points to is this text. */
+export function equalsText(value: Value, text: Uint8Array): boolean | Missing {
+  const type = value.plain;
+  let bytes: Uint8Array | undefined;
+  if (type.kind === 'pointer') {
+    const address = value.number();
+    if (typeof address === 'object') return address;
+    bytes = readCString(value.frame, BigInt(address), text.length + 1)?.bytes;
+    if (bytes === undefined) return noMemory(BigInt(address));
+  } else {
+    const found = value.bytes(text.length + 1);
+    if (isMissing(found)) return found;
+    const end = found.bytes.indexOf(0);
+    bytes = end < 0 ? found.bytes : found.bytes.subarray(0, end);
+  }
+  return bytes.length === text.length && bytes.every((byte, at) => byte === text[at]);
+}

@@ -41,7 +41,7 @@ export function sizeOf(type: Type, dynamics?: Dynamics): number | undefined {
 
 function arraySize(array: ArrayType, dynamics: Dynamics | undefined): number | undefined {
   if (array.byteSize !== undefined) return array.byteSize;
-  let size = sizeOf(array.element, dynamics);
+  let size = array.strideBytes ?? sizeOf(array.element, dynamics);
   for (const dimension of array.dimensions) {
     const count = countOf(dimension, dynamics);
     if (size === undefined || count === undefined) return undefined;
@@ -78,12 +78,13 @@ export function elementType(array: ArrayType): Type {
 }
 
 function arrayOf(element: Type, dimensions: readonly ArrayDimension[], like: ArrayType): ArrayType {
-  let byteSize = sizeOf(element);
+  let byteSize = like.strideBytes ?? sizeOf(element);
   for (const { count } of dimensions) {
     byteSize =
       byteSize === undefined || count?.kind !== 'constant' ? undefined : byteSize * Number(count.value);
   }
-  return { ...array(element, 0n), dimensions, byteSize, language: like.language };
+  const stride = like.strideBytes === undefined ? {} : { strideBytes: like.strideBytes };
+  return { ...array(element, 0n), dimensions, byteSize, language: like.language, ...stride };
 }
 
 /** `element[count]`. */

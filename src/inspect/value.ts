@@ -29,7 +29,13 @@ export interface Part {
   /** Of bit fields only. */
   readonly bitSize?: number;
   /** The register that the location is a copy of (`satp`, `pc`): there it is written. */
-  readonly register?: string;
+  readonly register?: RegisterName;
+}
+
+export interface RegisterName {
+  readonly name: string;
+  /** Undefined: that of the frame. */
+  readonly hart: number | undefined;
 }
 
 /** What has to be written to change a value. */
@@ -37,7 +43,7 @@ export type Write =
   | { readonly kind: 'memory'; readonly address: bigint; readonly bytes: Uint8Array }
   /** By DWARF number, all of its 64 bits. */
   | { readonly kind: 'register'; readonly number: number; readonly value: bigint }
-  | { readonly kind: 'named'; readonly register: string; readonly value: bigint };
+  | { readonly kind: 'named'; readonly register: RegisterName; readonly value: bigint };
 
 /** A number: whole ones are bigints, floating point ones numbers. */
 export type Scalar = bigint | number;
@@ -49,7 +55,7 @@ export class Value {
   readonly location: Location;
   readonly bitOffset: number;
   readonly bitSize: number | undefined;
-  readonly register: string | undefined;
+  readonly register: RegisterName | undefined;
 
   constructor(
     readonly type: Type,
@@ -182,7 +188,7 @@ export class Value {
     return writesTo(this.location, this.frame, { offset: this.bitOffset, count, bits });
   }
 
-  private namedWrite(register: string, bits: bigint, count: number): Write {
+  private namedWrite(register: RegisterName, bits: bigint, count: number): Write {
     const old = readBits(this.location, this.frame, 0, 64);
     if (isMissing(old)) throw notAssignable();
     const value = merged(old.value, bits, this.bitOffset, count);

@@ -166,7 +166,7 @@ describe('dap: expressions', () => {
     assert.equal(await client.evaluate('*(u32*)0x40001004 = 0x11223344', 'repl'), '287454020 (0x11223344)');
     assert.deepEqual(await client.event('memory'), { memoryReference: '0x40001004', offset: 0, count: 4 });
     await assert.rejects(client.evaluate('$a0 = 8'), { code: 'EXPR_SYNTAX' });
-    await assert.rejects(client.evaluate('3 = 8', 'repl'), { code: 'NOT_ASSIGNABLE' });
+    await assert.rejects(client.evaluate('3 = 8', 'repl'), { code: 'EXPR_NOT_ASSIGNABLE' });
     await assert.rejects(client.evaluate('$mhartid = 8', 'repl'), { code: 'CSR_READ_ONLY' });
     const set = await client.request('setExpression', { expression: '$a0', value: '9' });
     assert.equal(set['value'], '9');

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { UserError } from '../../src/base/errors';
-import { evaluate, evaluateExpression, parseExpression } from '../../src/inspect/expression';
+import { compileExpression, evaluateExpression } from '../../src/inspect/expression';
+import { operandOf } from '../../src/inspect/expression-arithmetic';
+import { valueText } from '../../src/inspect/value-text';
 import { codeOf, fakeSymbols, fakeView } from './support';
 
 const view = fakeView({
@@ -20,7 +22,11 @@ const symbols = fakeSymbols([
   { name: 'tohost', address: 0x8000_1008n, size: 0n, kind: 'label' },
 ]);
 const context = { view, symbols };
-const valueOf = (text: string): bigint => evaluateExpression(text, context).value;
+const valueOf = (text: string): bigint => {
+  const { number } = operandOf(evaluateExpression(text, context));
+  assert(typeof number === 'bigint', text);
+  return number;
+};
 
 describe('expressions', () => {
   const cases: readonly [string, bigint][] = [
@@ -39,7 +45,27 @@ describe('expressions', () => {
     ['-1 < 0u', 0n],
     ['0xffffffffffffffff == -1', 1n],
     ['~0 >> 63', -1n],
-    ['~0u >> 63', 1n],
+    ['~0ul >> 63', 1n],
+    ['1 << 40', 0n],
+    ['1l << 40', 1n << 40n],
+    ['0x7fffffff + 1', -(1n << 31n)],
+    ['2147483648 - 1', 0x7fff_ffffn],
+    ['0xffffffff + 1', 0n],
+    ['sizeof(int) + sizeof 1l', 12n],
+    ['sizeof(char(*)[4])', 8n],
+    ['sizeof(char[4][3])', 12n],
+    ['(int)3.9 + (int)-3.9', 0n],
+    ['1.5 * 2 == 3', 1n],
+    ['7 / 2.0 > 3', 1n],
+    ['!0.25', 0n],
+    ['"abc" == "abc"', 1n],
+    ['((u8*)table)[1..3][1]', 0x66n],
+    ['(*(u8*)table@4)[3]', 0x55n],
+    ['sizeof(*(u16*)table@3)', 6n],
+    ['true + (u64)NULL + (nullptr == false)', 2n],
+    ['0x1_0000', 65536n],
+    ['(int)$pc & 1', 0n],
+    ['(unsigned)1 - 2 > 0', 1n],
     ['!5 + !0', 1n],
     ['(u8)0x1ff', 255n],
     ['(i8)0xff', -1n],
@@ -82,14 +108,17 @@ describe('expressions', () => {
   }
 
   it('tells bits, sign and where a value can be written', () => {
-    const { bits, signed, lvalue } = evaluateExpression('*(i16*)0x80001008', context);
-    assert.deepEqual(
-      { bits, signed, lvalue },
-      { bits: 16, signed: true, lvalue: { address: 0x8000_1008n, size: 2 } },
-    );
-    assert.deepEqual(evaluateExpression('$a0', context).lvalue, { register: 'a0' });
-    assert.equal(evaluateExpression('$a0 + 1', context).lvalue, undefined);
-    assert.equal(evaluateExpression('$zero', context).lvalue, undefined);
+    const { byteSize, address } = evaluateExpression('*(i16*)0x80001008', context);
+    assert.deepEqual([byteSize, address], [2, 0x8000_1008n]);
+    assert.deepEqual(evaluateExpression('$a0', context).writes(5n), [
+      { kind: 'register', number: 10, value: 5n },
+    ]);
+    assert.deepEqual(evaluateExpression('$mstatus', context).writes(5n), [
+      { kind: 'named', register: { name: 'mstatus', hart: undefined }, value: 5n },
+    ]);
+    for (const text of ['$a0 + 1', '$zero']) {
+      assert.throws(() => evaluateExpression(text, context).writes(1n), { code: 'EXPR_NOT_ASSIGNABLE' });
+    }
   });
 
   const errors: readonly [string, string][] = [
@@ -116,6 +145,19 @@ describe('expressions', () => {
     ['table[0]', 'EXPR_VOID_POINTER'],
     ['&$a0', 'EXPR_NOT_LVALUE'],
     ['(void)1', 'EXPR_VOID_POINTER'],
+    ['f(1)', 'EXPR_CALL'],
+    ['1.5 % 2', 'EXPR_NOT_INTEGER'],
+    ['~1.5', 'EXPR_NOT_NUMBER'],
+    ['(struct none *)1', 'EXPR_UNKNOWN_TYPE'],
+    ['word.x', 'EXPR_MEMBER'],
+    ['(u8*)1 + 1.5', 'EXPR_POINTER'],
+    ['$hart(3).a0', 'EXPR_UNKNOWN_REGISTER'],
+    ['$hart(3)', 'EXPR_SYNTAX'],
+    ['1.5u', 'EXPR_SYNTAX'],
+    ['"a" + 1', 'EXPR_NOT_LVALUE'],
+    ['sizeof', 'EXPR_SYNTAX'],
+    ['(int(*)(', 'EXPR_SYNTAX'],
+    ['table[3..1]', 'EXPR_INDEX'],
   ];
   for (const [text, code] of errors) {
     it(`${text.slice(0, 30)} gives ${code}`, () =>
@@ -126,9 +168,9 @@ describe('expressions', () => {
   }
 
   it('is parsed once and evaluated often', () => {
-    const expression = parseExpression('$a0 > 40');
-    assert.equal(evaluate(expression, context).value, 1n);
-    assert.equal(evaluate(expression, { view: fakeView({ x: { 10: 40n } }), symbols }).value, 0n);
+    const expression = compileExpression('$a0 > 40');
+    assert.equal(valueText(expression(context)), '1');
+    assert.equal(valueText(expression({ view: fakeView({ x: { 10: 40n } }), symbols })), '0');
   });
 
   it('computes as BigInt does, modulo 2^64', () => {
@@ -136,7 +178,7 @@ describe('expressions', () => {
     const operator = fc.constantFrom('+', '-', '*', '&', '|', '^');
     fc.assert(
       fc.property(number, operator, number, operator, number, (a, first, b, second, c) => {
-        const text = `(${a} ${first} ${b}) ${second} ${c}`;
+        const text = `(${a}l ${first} ${b}l) ${second} ${c}l`;
         const apply = (x: bigint, op: string, y: bigint): bigint =>
           ({ '+': x + y, '-': x - y, '*': x * y, '&': x & y, '|': x | y, '^': x ^ y })[op] ?? 0n;
         assert.equal(valueOf(text), BigInt.asIntN(64, apply(apply(a, first, b), second, c)));
@@ -165,12 +207,19 @@ describe('expressions', () => {
       ' ',
       '=',
       '..',
+      '->x',
+      '.0',
+      'sizeof ',
+      '(struct x (*)[2])',
+      '@',
+      '"s"',
+      '1.5',
       '\u00e9',
     );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 20 }), (parts) => {
         try {
-          valueOf(parts.join(''));
+          valueText(evaluateExpression(parts.join(''), context));
         } catch (error) {
           assert.ok(error instanceof UserError, String(error));
         }

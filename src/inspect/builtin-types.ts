@@ -1,0 +1,77 @@
+/** Types that expressions know without debug information: LP64, and plain char is unsigned (RISC-V psABI). */
+import type { BaseEncoding, BaseType, Type } from '../symbols/types';
+import { pointerTo } from './type-layout';
+
+const base = (name: string, byteSize: number, encoding: BaseEncoding): BaseType => ({
+  kind: 'base',
+  name,
+  byteSize,
+  encoding,
+});
+
+export const CHAR = base('char', 1, 'unsignedChar');
+export const INT = base('int', 4, 'signed');
+export const UINT = base('unsigned int', 4, 'unsigned');
+export const LONG = base('long', 8, 'signed');
+export const ULONG = base('unsigned long', 8, 'unsigned');
+export const INT128 = base('__int128', 16, 'signed');
+export const UINT128 = base('unsigned __int128', 16, 'unsigned');
+export const FLOAT = base('float', 4, 'float');
+export const DOUBLE = base('double', 8, 'float');
+export const LONG_DOUBLE = base('long double', 16, 'float');
+export const BOOL = base('bool', 1, 'boolean');
+export const VOID: Type = { kind: 'void', name: 'void' };
+export const VOID_POINTER = pointerTo(VOID);
+
+const NAMED: ReadonlyMap<string, Type> = new Map<string, Type>([
+  ['void', VOID],
+  ['bool', BOOL],
+  ['_Bool', base('_Bool', 1, 'boolean')],
+  ['float', FLOAT],
+  ['double', DOUBLE],
+  ['long double', LONG_DOUBLE],
+  ['size_t', base('size_t', 8, 'unsigned')],
+  ['ssize_t', base('ssize_t', 8, 'signed')],
+  ['uintptr_t', base('uintptr_t', 8, 'unsigned')],
+  ['intptr_t', base('intptr_t', 8, 'signed')],
+  ['usize', base('usize', 8, 'unsigned')],
+  ['isize', base('isize', 8, 'signed')],
+  ['f32', base('f32', 4, 'float')],
+  ['f64', base('f64', 8, 'float')],
+  ['__int128', INT128],
+  ['unsigned __int128', UINT128],
+  ...[8, 16, 32, 64].flatMap((bits): [string, Type][] => [
+    ...[`u${bits}`, `uint${bits}_t`].map((name): [string, Type] => [name, base(name, bits / 8, 'unsigned')]),
+    ...[`i${bits}`, `s${bits}`, `int${bits}_t`].map((name): [string, Type] => [
+      name,
+      base(name, bits / 8, 'signed'),
+    ]),
+  ]),
+]);
+
+/** Words of which C makes names of types. */
+const WORDS: ReadonlySet<string> = new Set([
+  ...['unsigned', 'signed', 'char', 'short', 'int', 'long', 'const', 'volatile'],
+]);
+
+/** True for the words that only types are named with. */
+export const isTypeWord = (word: string): boolean => WORDS.has(word) || NAMED.has(word);
+
+/** By its name without qualifiers; the words of C in any order. */
+export function builtinType(name: string): Type | undefined {
+  const known = NAMED.get(name);
+  if (known !== undefined) return known;
+  const words = name.split(' ');
+  if (words.length > 4 || !words.every((word) => WORDS.has(word))) return undefined;
+  const has = (word: string): boolean => words.includes(word);
+  if (has('unsigned') && has('signed')) return undefined;
+  if (has('char'))
+    return has('signed')
+      ? base(name, 1, 'signedChar')
+      : has('unsigned')
+        ? base(name, 1, 'unsignedChar')
+        : CHAR;
+  const encoding = has('unsigned') ? 'unsigned' : 'signed';
+  const size = has('short') ? 2 : has('long') ? 8 : 4;
+  return base(name, size, encoding);
+}

@@ -1,0 +1,62 @@
+/** What an expression is once it has been read. Columns are 1-based, for messages. */
+import type { LiteralType } from './expression-tokens';
+import type { Scalar } from './value';
+
+export type UnaryOperator = '-' | '+' | '~' | '!' | '*' | '&';
+export type BinaryOperator =
+  | ('+' | '-' | '*' | '/' | '%' | '<<' | '>>' | '&' | '|' | '^')
+  | ('==' | '!=' | '<' | '>' | '<=' | '>=' | '&&' | '||')
+  /** gdb's: so many of them, from here on. */
+  | '@';
+
+export type AssignmentOperator = '' | '+' | '-' | '*' | '/' | '%' | '<<' | '>>' | '&' | '|' | '^';
+
+/** A type as it is written; what its name means is only known where it is evaluated. */
+export type TypeSyntax =
+  | { readonly kind: 'named'; readonly name: string; readonly column: number }
+  | { readonly kind: 'pointer'; readonly to: TypeSyntax; readonly isReference: boolean }
+  | { readonly kind: 'array'; readonly of: TypeSyntax; readonly count: bigint }
+  | { readonly kind: 'function'; readonly returns: TypeSyntax };
+
+/** Members and indices behind a type: `list.next`, `slots[3].owner`. */
+export type Designator = readonly (string | bigint)[];
+
+export type Expression =
+  | { readonly kind: 'literal'; readonly value: Scalar; readonly type: LiteralType }
+  | { readonly kind: 'string'; readonly bytes: Uint8Array }
+  /** `hart`: of another one than the frame's. */
+  | { readonly kind: 'register'; readonly name: string; readonly hart: number | undefined }
+  | { readonly kind: 'name'; readonly name: string; readonly column: number }
+  | { readonly kind: 'unary'; readonly operator: UnaryOperator; readonly operand: Expression }
+  | { readonly kind: 'cast'; readonly type: TypeSyntax; readonly operand: Expression }
+  | { readonly kind: 'index'; readonly base: Expression; readonly index: Expression }
+  /** `from..to`, without `to` itself. */
+  | { readonly kind: 'slice'; readonly base: Expression; readonly from: Expression; readonly to: Expression }
+  | { readonly kind: 'member'; readonly base: Expression; readonly name: string; readonly column: number }
+  | { readonly kind: 'sizeofType'; readonly type: TypeSyntax }
+  | { readonly kind: 'sizeof'; readonly operand: Expression }
+  | { readonly kind: 'offsetof'; readonly type: TypeSyntax; readonly path: Designator }
+  | {
+      readonly kind: 'containerOf';
+      readonly pointer: Expression;
+      readonly type: TypeSyntax;
+      readonly path: Designator;
+    }
+  | {
+      readonly kind: 'binary';
+      readonly operator: BinaryOperator;
+      readonly left: Expression;
+      readonly right: Expression;
+    }
+  | {
+      readonly kind: 'conditional';
+      readonly test: Expression;
+      readonly yes: Expression;
+      readonly no: Expression;
+    }
+  | {
+      readonly kind: 'assign';
+      readonly operator: AssignmentOperator;
+      readonly target: Expression;
+      readonly value: Expression;
+    };
