@@ -3,14 +3,12 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { messageOf, UserError, userError } from '../base/errors';
 import { Message } from '../protocol/message';
 import { integer, sourcePath } from './arguments';
-import type { Breakpoint, BreakpointRequest, Breakpoints, BreakpointSet, Guards, Place } from './breakpoints';
+import type { Breakpoint, BreakpointRequest, Breakpoints, BreakpointSet, Place } from './breakpoints';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
-import { compile } from './expressions';
 import { offsetAddress } from './format';
-import { parseHitCondition } from './hit-condition';
-import { compileLogMessage } from './log-message';
-import { codeOfFunction, codeOfLine } from './code-places';
+import { codeOfFunctions, codeOfLine, patternOf } from './code-places';
+import { readGuards, type Guards } from './guards';
 import type { Sources } from './sources';
 import { hexAddress, symbolicName } from './symbol-lookup';
 
@@ -20,36 +18,30 @@ interface Resolved {
   /** Instead of a place: why there is none. */
   readonly problem?: string;
   readonly line?: number;
+  readonly column?: number;
   readonly source?: DebugProtocol.Source;
+  /** What the user should know of it though it is set. */
+  readonly note?: string;
 }
 
-/** Reads the fields that every kind of breakpoint may have. Throws the UserError of what is wrong in them. */
-export function readGuards(args: Message): Guards {
-  const condition = args.optionalText('condition') ?? '';
-  const hit = args.optionalText('hitCondition') ?? '';
-  const log = args.optionalText('logMessage') ?? '';
-  return {
-    ...(condition.trim() === '' ? {} : { condition: compile(condition) }),
-    ...(hit.trim() === '' ? {} : { hit: parseHitCondition(hit) }),
-    ...(log === '' ? {} : { log: compileLogMessage(log) }),
-  };
-}
+type Placed = Pick<Resolved, 'line' | 'column' | 'source' | 'note'> & { readonly place: Place };
 
 /** A breakpoint whose condition is wrong is not set, and says why. */
 export function guarded(
   args: Message,
-  identity: string,
-  place: () => { place: Place; line?: number; source?: DebugProtocol.Source },
+  label: string,
+  place: (guards: Guards) => Placed,
+  read: (args: Message) => Guards = readGuards,
 ): Resolved {
-  const text = ['condition', 'hitCondition', 'logMessage'].map((key) => args.optionalText(key) ?? '');
-  const name = [identity, ...text].join('\n');
+  const text = ['condition', 'hitCondition', 'logMessage', 'mode'].map((key) => args.optionalText(key) ?? '');
+  const identity = [label, ...text].join('\n');
   try {
-    const guards = readGuards(args);
-    const { place: found, ...more } = place();
-    return { request: { identity: name, place: found, guards }, ...more };
+    const guards = read(args);
+    const { place: found, ...more } = place(guards);
+    return { request: { identity, label, place: found, guards }, ...more };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const request: BreakpointRequest = { identity: name, place: { kind: 'nowhere' }, guards: {} };
+    const request: BreakpointRequest = { identity, label, place: { kind: 'nowhere' }, guards: {} };
     return { request, problem: messageOf(error) };
   }
 }
@@ -57,7 +49,7 @@ export function guarded(
 /** What the client is told about a breakpoint. */
 export function present(
   breakpoint: Breakpoint,
-  { problem, line, source }: Resolved,
+  { problem, line, column, source, note }: Resolved,
 ): DebugProtocol.Breakpoint {
   const { id, place } = breakpoint;
   if (problem !== undefined) return { id, verified: false, message: problem, reason: 'failed' };
@@ -65,13 +57,24 @@ export function present(
     return { id, verified: false, message: 'the guest is not loaded yet', reason: 'pending' };
   }
   const address = place.kind === 'code' ? place.addresses[0]?.address : undefined;
+  const message = note ?? placesText(place);
   return {
     id,
     verified: true,
+    ...(message === undefined ? {} : { message }),
     ...(source === undefined ? {} : { source }),
     ...(line === undefined ? {} : { line }),
+    ...(column === undefined ? {} : { column }),
     ...(address === undefined ? {} : { instructionReference: hexAddress(address) }),
   };
+}
+
+/** One breakpoint may be in several places: inlined copies, instances of templates, programs with the same source. */
+function placesText(place: Place): string | undefined {
+  if (place.kind !== 'code' || place.addresses.length < 2) return undefined;
+  const shown = place.addresses.slice(0, 8).map(({ address }) => hexAddress(address));
+  const more = place.addresses.length > shown.length ? ', ...' : '';
+  return `in ${place.addresses.length} places: ${shown.join(', ')}${more}`;
 }
 
 export function registerBreakpointRequests(
@@ -110,12 +113,16 @@ export function registerBreakpointRequests(
     const path = sourcePath(args);
     const wanted =
       args.optionalList('breakpoints', (item) => new Message('breakpoint', item)) ?? linesOf(args);
-    const asked = wanted.map((one) => ({ one, line: one.count('line') }));
+    const asked = wanted.map((one) => ({
+      one,
+      line: one.count('line'),
+      column: one.optionalCount('column'),
+    }));
     return set(`source ${path}`, async () => {
       const source = context.hasGuest ? await sources.describe(sources.toDebugInfo(path)) : undefined;
-      return asked.map(({ one, line }) =>
-        guarded(one, `${line}`, () => ({
-          ...atLine(context, sources, path, line),
+      return asked.map(({ one, line, column }) =>
+        guarded(one, `${path}:${line}${column === undefined ? '' : `:${column}`}`, () => ({
+          ...atLine(context, sources, path, { line, column }),
           ...(source && { source }),
         })),
       );
@@ -148,29 +155,49 @@ const linesOf = (args: Message): Message[] =>
 
 const NOWHERE: Place = { kind: 'nowhere' };
 
+/** In the client's numbers. */
+interface Position {
+  readonly line: number;
+  readonly column: number | undefined;
+}
+
 function atLine(
   context: SessionContext,
   sources: Sources,
   path: string,
-  clientLine: number,
-): { place: Place; line?: number } {
+  { line: clientLine, column: clientColumn }: Position,
+): Placed {
   if (!context.hasGuest) return { place: NOWHERE };
-  const shift = context.client.linesStartAt1 ? 0 : 1;
-  const found = codeOfLine(context.spaces.programs, sources.toDebugInfo(path), clientLine + shift);
-  if (found.addresses.length > 0) {
-    return { place: { kind: 'code', addresses: found.addresses }, line: found.line - shift };
+  const { linesStartAt1, columnsStartAt1 } = context.client;
+  const shift = linesStartAt1 ? 0 : 1;
+  const columnShift = columnsStartAt1 ? 0 : 1;
+  const file = sources.toDebugInfo(path);
+  const column = clientColumn === undefined ? undefined : clientColumn + columnShift;
+  const found = codeOfLine(context.spaces.programs, file, clientLine + shift, column);
+  if (found.addresses.length === 0) {
+    throw userError(
+      'BREAKPOINT_NO_CODE',
+      'there is no code for this line in any program; it needs line numbers (-g), sourceMap if it was built elsewhere, and symbolFiles if it is of another program than the kernel',
+    );
   }
-  throw userError(
-    'BREAKPOINT_NO_CODE',
-    'there is no code for this line in the program; it needs line numbers (-g), and sourceMap if it was built elsewhere',
-  );
+  const line = found.line - shift;
+  return {
+    place: { kind: 'code', addresses: found.addresses },
+    line,
+    ...(found.column === undefined ? {} : { column: found.column - columnShift }),
+    ...(line === clientLine ? {} : { note: `moved to line ${line}, the next one with code` }),
+  };
 }
 
 function atFunction(context: SessionContext, name: string): Place {
   if (!context.hasGuest) return NOWHERE;
-  const addresses = codeOfFunction(context.spaces.programs, name);
+  const addresses = codeOfFunctions(context.spaces.programs, name);
   if (addresses.length > 0) return { kind: 'code', addresses };
-  throw userError('BREAKPOINT_NO_FUNCTION', `the program has no function "${name}"`);
+  const isPattern = patternOf(name) !== undefined;
+  throw userError(
+    'BREAKPOINT_NO_FUNCTION',
+    isPattern ? `no function matches "${name}"` : `no program has a function "${name}"`,
+  );
 }
 
 function atAddress(address: bigint): Place {

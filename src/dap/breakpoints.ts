@@ -8,21 +8,15 @@ import { messageOf } from '../base/errors';
 import type { Hit, MoveOptions, Stop, WatchRange } from '../timetravel/api';
 import type { Move, SessionContext, StopReport } from './context';
 import { causeText } from './exception-filters';
-import type { Compiled } from './expressions';
 import { scopeOf } from './expressions';
-import { HitRecord, type HitTest } from './hit-condition';
-import type { LogTemplate } from './log-message';
+import type { Guards } from './guards';
+import { HitRecord } from './hit-condition';
+import { isTrapMeant, type TrapHit } from './trap-match';
+import { WatchValues } from './watch-values';
 import type { GuestProgram } from './spaces';
 import { hexAddress } from './symbol-lookup';
 
 export type Direction = 'forwards' | 'backwards';
-
-/** What every kind of breakpoint may carry. */
-export interface Guards {
-  readonly condition?: Compiled;
-  readonly hit?: HitTest;
-  readonly log?: LogTemplate;
-}
 
 /** What it is set on. One breakpoint on a line may have several addresses: inlined copies. */
 /** An instruction, of one program: others may have the same addresses. */
@@ -34,10 +28,18 @@ export interface CodeAddress {
 
 export type Place =
   | { readonly kind: 'code'; readonly addresses: readonly CodeAddress[] }
-  | { readonly kind: 'data'; readonly range: WatchRange }
-  | { readonly kind: 'trap'; readonly interrupt: boolean; readonly causes: readonly number[] }
+  | { readonly kind: 'data'; readonly range: WatchRange; readonly program?: GuestProgram }
+  | TrapPlace
   /** Not set: wrong, or not known yet. */
   | { readonly kind: 'nowhere' };
+
+export interface TrapPlace {
+  readonly kind: 'trap';
+  readonly exceptions: readonly number[];
+  readonly interrupts: readonly number[];
+  /** Only where the mode changes by it. */
+  readonly isPrivilegeChange?: boolean;
+}
 
 /** DAP's sets, each replaced as a whole; source breakpoints by file. */
 export type BreakpointSet = `source ${string}` | 'function' | 'instruction' | 'data' | 'exception';
@@ -46,6 +48,8 @@ export interface Breakpoint {
   readonly id: number;
   /** Tells it from the others of its set: the same text again is the same breakpoint, with its hits. */
   readonly identity: string;
+  /** By which others refer to it. */
+  readonly label: string;
   readonly place: Place;
   readonly guards: Guards;
   readonly hits: HitRecord;
@@ -53,6 +57,7 @@ export interface Breakpoint {
 
 export interface BreakpointRequest {
   readonly identity: string;
+  readonly label: string;
   readonly place: Place;
   readonly guards: Guards;
 }
@@ -72,6 +77,10 @@ export class Breakpoints {
   /** Those for which the last accepted hit was accepted. */
   private accepted: readonly Breakpoint[] = [];
   private branch = 0;
+  private readonly values = new WatchValues();
+  private direction: Direction = 'forwards';
+  /** One-shot breakpoints that were hit: they wait for the client to take them away. */
+  private readonly spent = new Set<number>();
   /** Set by the requests: looks at all places again when symbols have become known. */
   private readonly resolvers: (() => void)[] = [];
 
@@ -79,6 +88,7 @@ export class Breakpoints {
 
   attach(context: SessionContext): void {
     this.context = context;
+    context.owned.add(context.stopped.event(() => this.removeSpent()));
   }
 
   onResolve(resolver: () => void): void {
@@ -127,9 +137,28 @@ export class Breakpoints {
 
   /** Whether to stop. Looks at conditions, counts, prints; called by the debuggee during a move. */
   accept(hit: Hit, direction: Direction): boolean {
+    this.direction = direction;
+    if (hit.kind === 'watchpoint') this.values.note(this.debuggee, hit);
     const stopping = this.candidates(hit).filter((one) => this.passes(one, hit, direction));
     if (stopping.length > 0) this.accepted = stopping;
     return stopping.length > 0;
+  }
+
+  /** A move begins that may stop at them. */
+  begin(): void {
+    const ranges = this.all().flatMap(({ place }) => (place.kind === 'data' ? [place.range] : []));
+    if (ranges.length > 0) this.values.begin(this.debuggee, ranges);
+  }
+
+  /** The stop was told: one-shot breakpoints that made it go. */
+  private removeSpent(): void {
+    for (const { id, guards } of this.accepted) {
+      if (guards.once !== true || this.spent.has(id)) continue;
+      this.spent.add(id);
+      const breakpoint = { id, verified: false, message: 'one-shot: it was hit' };
+      this.context?.event('breakpoint', { reason: 'removed', breakpoint });
+    }
+    this.accepted = [];
   }
 
   resume(move: Move): Promise<StopReport> {
@@ -146,9 +175,7 @@ export class Breakpoints {
       case 'breakpoint':
         return { reason: this.reason('breakpoint'), ...this.hitIds() };
       case 'watchpoint': {
-        const verb = stop.write ? 'written' : 'read';
-        const text = `${stop.sizeBytes} bytes at ${hexAddress(stop.address)} ${verb} by ${hexAddress(stop.pc)}`;
-        return { reason: 'data breakpoint', text, ...this.hitIds() };
+        return { reason: 'data breakpoint', text: this.watchText(stop), ...this.hitIds() };
       }
       case 'trap': {
         const text = causeText(stop.interrupt, stop.cause);
@@ -157,6 +184,15 @@ export class Breakpoints {
       default:
         return {};
     }
+  }
+
+  /** `counter written: 5 → 6 (4 bytes at 0x80001000 by 0x80000010)`. */
+  private watchText(stop: Extract<Hit, { kind: 'watchpoint' }>): string {
+    const verb = stop.write ? 'written' : 'read';
+    const label = this.accepted[0]?.label ?? hexAddress(stop.address);
+    const values = this.values.text(this.debuggee, stop, this.direction === 'backwards');
+    const access = `${stop.sizeBytes} bytes at ${hexAddress(stop.address)} ${verb} by ${hexAddress(stop.pc)}`;
+    return values === '' ? `${label}: ${access}` : `${label} ${verb}: ${values}; ${access}`;
   }
 
   private get debuggee(): SessionContext['debuggee'] {
@@ -169,6 +205,7 @@ export class Breakpoints {
     move: Move,
     direction: Direction,
   ): Promise<StopReport> {
+    this.begin();
     const stop = await go({ ...move.options, accept: (hit) => this.accept(hit, direction) });
     return { stop, reason: direction === 'forwards' ? 'pause' : 'step' };
   }
@@ -192,10 +229,9 @@ export class Breakpoints {
   private candidates(hit: Hit): readonly Breakpoint[] {
     if (hit.kind === 'breakpoint') return this.atAddress(hit.pc, hit.hart);
     return this.all().filter(({ place }) => {
-      if (hit.kind === 'trap') {
-        return place.kind === 'trap' && place.interrupt === hit.interrupt && place.causes.includes(hit.cause);
-      }
-      return place.kind === 'data' && place.range.access === hit.range.access && touches(place.range, hit);
+      if (hit.kind === 'trap') return place.kind === 'trap' && this.isTrap(place, hit);
+      if (place.kind !== 'data' || place.range.access !== hit.range.access) return false;
+      return touches(place, hit) && this.isProgram(place.program, hit.hart);
     });
   }
 
@@ -204,19 +240,53 @@ export class Breakpoints {
     const all = this.byAddress.get(pc) ?? [];
     const { context } = this;
     if (context === undefined || all.length === 0) return all;
-    const isMeant = ({ place }: Breakpoint): boolean =>
+    const isMeant = ({ place, guards }: Breakpoint): boolean =>
       place.kind === 'code' &&
       place.addresses.some(
         ({ address, program }) =>
-          address === pc && (program === undefined || context.spaces.isRunning(program, context.view(hart))),
+          address === pc && (guards.mode === 'anywhere' || this.isProgram(program, hart)),
       );
     return all.filter(isMeant);
+  }
+
+  private isProgram(program: GuestProgram | undefined, hart: number): boolean {
+    const { context } = this;
+    return program === undefined || context?.spaces.isRunning(program, context.view(hart)) === true;
+  }
+
+  private isTrap(place: TrapPlace, hit: TrapHit): boolean {
+    const codes = hit.interrupt ? place.interrupts : place.exceptions;
+    if (!codes.includes(hit.cause)) return false;
+    const { context } = this;
+    return (
+      place.isPrivilegeChange !== true || (context !== undefined && isTrapMeant(context.view(hit.hart), hit))
+    );
+  }
+
+  /** Modes, harts, one-shots and dependences: what needs no look at the guest's variables. */
+  private isOpen({ id, guards }: Breakpoint, hit: Hit): boolean {
+    const { mode, hart, after, traps } = guards;
+    const { privilege } = this.debuggee.hart(hit.hart);
+    if (this.spent.has(id) || (hart !== undefined && hart !== hit.hart)) return false;
+    if (mode === 'user' && privilege !== 0) return false;
+    if (mode === 'kernel' && privilege === 0) return false;
+    if (traps !== undefined && hit.kind === 'trap' && !isTrapMeant(this.debuggee.hart(hit.hart), hit, traps))
+      return false;
+    return after === undefined || this.wasHit(after);
+  }
+
+  /** Whether a breakpoint of that name was hit by now, as far as anybody ran over it. */
+  private wasHit(name: string): boolean {
+    const { now } = this.debuggee;
+    const isNamed = ({ label }: Breakpoint): boolean => label === name || label.endsWith(`/${name}`);
+    return this.all().some((one) => isNamed(one) && one.hits.isAfterFirst(now));
   }
 
   private passes(breakpoint: Breakpoint, hit: Hit, direction: Direction): boolean {
     const { context } = this;
     if (context === undefined) return false;
     const { condition, hit: test, log } = breakpoint.guards;
+    if (!this.isOpen(breakpoint, hit)) return false;
     const scope = scopeOf(context, hit.hart);
     if (condition !== undefined) {
       try {
@@ -231,6 +301,7 @@ export class Breakpoints {
       const ordinal = breakpoint.hits.ordinalOf(context.debuggee.now, direction === 'forwards');
       if (!test(ordinal)) return false;
     }
+    if (direction === 'forwards') breakpoint.hits.note(context.debuggee.now);
     if (log === undefined) return true;
     if (direction === 'forwards') this.print(log(scope));
     return false;
@@ -257,7 +328,10 @@ export class Breakpoints {
     for (const breakpoint of this.all()) {
       const { place } = breakpoint;
       if (place.kind === 'data') points.watchpoints.push(place.range);
-      if (place.kind === 'trap') points[place.interrupt ? 'interrupts' : 'exceptions'].push(...place.causes);
+      if (place.kind === 'trap') {
+        points.exceptions.push(...place.exceptions);
+        points.interrupts.push(...place.interrupts);
+      }
       if (place.kind !== 'code') continue;
       for (const { address } of place.addresses) {
         const known = this.byAddress.get(address) ?? [];
@@ -273,5 +347,14 @@ export class Breakpoints {
   }
 }
 
-const touches = (range: WatchRange, hit: Extract<Hit, { kind: 'watchpoint' }>): boolean =>
-  hit.address < range.address + BigInt(range.length) && range.address < hit.address + BigInt(hit.sizeBytes);
+/** `hit.range` is the very one that was armed, but several breakpoints may lie in it. */
+const touches = (
+  { range }: { readonly range: WatchRange },
+  hit: Extract<Hit, { kind: 'watchpoint' }>,
+): boolean =>
+  range.physical === true || hit.range.physical === true
+    ? range.physical === hit.range.physical &&
+      range.address === hit.range.address &&
+      range.length === hit.range.length
+    : hit.address < range.address + BigInt(range.length) &&
+      range.address < hit.address + BigInt(hit.sizeBytes);

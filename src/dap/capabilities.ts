@@ -1,6 +1,7 @@
 /** What the adapter can do, as `initialize` says it: only what is really there. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { exceptionFilters } from './exception-filters';
+import { breakpointModes } from './guards';
 
 export const capabilities: DebugProtocol.Capabilities = {
   supportsConfigurationDoneRequest: true,
@@ -35,4 +36,5 @@ export const capabilities: DebugProtocol.Capabilities = {
   supportsBreakpointLocationsRequest: true,
   supportsClipboardContext: true,
   supportsInstructionBreakpoints: true,
+  breakpointModes: [...breakpointModes],
 };

@@ -1,9 +1,14 @@
-/** dataBreakpointInfo, setDataBreakpoints: watched ranges of virtual memory. A data id is `ADDRESS/BYTES`. */
+/**
+ * dataBreakpointInfo, setDataBreakpoints: watched ranges of memory. A data id is `ADDRESS/BYTES`, with `p` before physical
+ * addresses, and behind it `@ID` of the user program whose address it is: such a range is watched in that program's processes
+ * only. `phys:0x80001000` as a name means a physical address, too, for clients without breakpoint modes.
+ */
 import { userError } from '../base/errors';
 import { Message } from '../protocol/message';
 import type { WatchRange } from '../timetravel/api';
 import { guarded, present } from './breakpoint-requests';
-import type { Breakpoints } from './breakpoints';
+import type { Breakpoints, Place } from './breakpoints';
+import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
 import { placeOf } from './expressions';
 import { parseAddress } from './format';
@@ -14,18 +19,34 @@ const ACCESS_TYPES = ['read', 'write', 'readWrite'] as const;
 /** Watching makes every access to the pages slower; whole heaps are not what this is for. */
 const WATCH_BYTES_MAX = 65_536;
 
+/** What a data id says. */
+interface Watched {
+  readonly address: bigint;
+  readonly length: number;
+  readonly physical: boolean;
+  /** Module id of a user program. */
+  readonly program?: number;
+}
+
 export function registerDataBreakpointRequests(
   registry: Registry,
+  context: SessionContext,
   breakpoints: Breakpoints,
   stack: Stack,
 ): void {
-  registry.on('dataBreakpointInfo', 'stopped', (args) => info(stack, args));
+  /** What the user called what is watched. */
+  const names = new Map<string, string>();
+  registry.on('dataBreakpointInfo', 'stopped', (args) => info(context, stack, args, names));
   registry.on('setDataBreakpoints', 'guest', (args) => {
     const wanted = args.list('breakpoints', (item) => new Message('data breakpoint', item));
     const resolved = wanted.map((one) => {
       const id = one.text('dataId');
       const access = one.optionalWord('accessType', ACCESS_TYPES) ?? 'write';
-      return guarded(one, `${id} ${access}`, () => ({ place: { kind: 'data', range: rangeOf(id, access) } }));
+      const read = guarded(one, names.get(id) ?? id, ({ mode }) => ({
+        place: placeOfId(context, id, access, mode === 'anywhere'),
+      }));
+      const identity = `${id} ${access} ${read.request.identity}`;
+      return { ...read, request: { ...read.request, identity } };
     });
     const made = breakpoints.replace(
       'data',
@@ -35,10 +56,26 @@ export function registerDataBreakpointRequests(
   });
 }
 
-function rangeOf(dataId: string, access: WatchRange['access']): WatchRange {
-  const [, address = '', bytes = ''] = /^(0x[0-9a-f]{1,16})\/(\d{1,6})$/u.exec(dataId) ?? [];
+function placeOfId(
+  context: SessionContext,
+  dataId: string,
+  access: WatchRange['access'],
+  isAnywhere: boolean,
+): Place {
+  const { address, length, physical, program: id } = watchedOf(dataId);
+  const program = isAnywhere ? undefined : context.spaces.programs.find((one) => one.id === id);
+  const range = { address, length, access, ...(physical ? { physical } : {}) };
+  return { kind: 'data', range, ...(program === undefined ? {} : { program }) };
+}
+
+function watchedOf(dataId: string): Watched {
+  const [, physical, address = '', bytes = '', program] =
+    /^(p?)(0x[0-9a-f]{1,16})\/(\d{1,6})(?:@(\d{1,6}))?$/u.exec(dataId) ?? [];
   if (address === '') throw userError('DATA_ID', `"${dataId}" is no data id of ours`);
-  return { address: BigInt(address), length: checkedLength(Number(bytes)), access };
+  return {
+    ...{ address: BigInt(address), length: checkedLength(Number(bytes)), physical: physical === 'p' },
+    ...(program === undefined ? {} : { program: Number(program) }),
+  };
 }
 
 function checkedLength(length: number): number {
@@ -46,18 +83,46 @@ function checkedLength(length: number): number {
   throw userError('WATCH_SIZE', `${length} bytes cannot be watched; 1 to ${WATCH_BYTES_MAX} can`);
 }
 
-function info(stack: Stack, args: Message): object {
-  const name = args.text('name');
+function info(context: SessionContext, stack: Stack, args: Message, names: Map<string, string>): object {
+  const name = args.text('name').trim();
   const bytes = args.optionalCount('bytes');
-  const found = whatIsAt(stack, args, name);
+  const physicalText = /^phys:\s*(.+)$/u.exec(name)?.[1];
+  const found = physicalText === undefined ? whatIsAt(stack, args, name) : atAddress(physicalText);
   if (typeof found === 'string') return { dataId: null, description: found };
+  const isPhysical = physicalText !== undefined || args.optionalText('mode') === 'physical';
+  const address =
+    isPhysical && physicalText === undefined && args.optionalFlag('asAddress') !== true
+      ? physicalOf(context, found.address)
+      : found.address;
   const length = checkedLength(bytes ?? found.length);
+  const program = isPhysical ? undefined : userProgram(context, stack, args);
+  const dataId = `${isPhysical ? 'p' : ''}${hexAddress(address)}/${length}${program === undefined ? '' : `@${program}`}`;
+  names.set(dataId, name);
   return {
-    dataId: `${hexAddress(found.address)}/${length}`,
-    description: `${name}: ${length} bytes at ${hexAddress(found.address)}`,
+    dataId,
+    description: `${name}: ${length} bytes at ${isPhysical ? 'physical ' : ''}${hexAddress(address)}`,
     accessTypes: [...ACCESS_TYPES],
     canPersist: true,
   };
+}
+
+const atAddress = (text: string): { readonly address: bigint; readonly length: number } => ({
+  address: parseAddress(text),
+  length: 8,
+});
+
+function physicalOf(context: SessionContext, address: bigint): bigint {
+  const physical = context.view(context.focusHart).translate(address);
+  if (physical !== undefined) return physical;
+  throw userError('WATCH_UNMAPPED', `${hexAddress(address)} is not mapped now: it has no physical address`);
+}
+
+/** The program of the frame that the name is looked up in, if it is a user's. */
+function userProgram(context: SessionContext, stack: Stack, args: Message): number | undefined {
+  const frameId = args.optionalCount('frameId');
+  const program = frameId === undefined ? undefined : stack.programOf(stack.frame(stack.ref(frameId)));
+  const here = program ?? context.spaces.programAt(context.view(context.focusHart));
+  return here?.space === 'user' ? here.id : undefined;
 }
 
 /** A text says why there is nothing to watch. */
@@ -66,7 +131,7 @@ function whatIsAt(
   args: Message,
   name: string,
 ): { readonly address: bigint; readonly length: number } | string {
-  if (args.optionalFlag('asAddress') === true) return { address: parseAddress(name), length: 8 };
+  if (args.optionalFlag('asAddress') === true) return atAddress(name);
   if ((args.optionalCount('variablesReference') ?? 0) > 0) {
     return 'registers cannot be watched; watch memory, with an expression like *(u64*)0x80001000';
   }

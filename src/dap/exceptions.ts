@@ -4,10 +4,11 @@ import { userError } from '../base/errors';
 import { causes } from '../isa/causes';
 import { Message } from '../protocol/message';
 import { codeName, guarded, present } from './breakpoint-requests';
-import type { Breakpoints } from './breakpoints';
+import type { Breakpoints, TrapPlace } from './breakpoints';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
 import { causeText, trapFilters } from './exception-filters';
+import { readTrapGuards } from './guards';
 import { hexAddress } from './symbol-lookup';
 
 export function registerExceptionRequests(
@@ -20,7 +21,7 @@ export function registerExceptionRequests(
     const options = args.optionalList('filterOptions', (item) => new Message('filterOptions', item)) ?? [];
     const resolved = [...plain, ...options].map((one) => {
       const id = one.text('filterId');
-      return guarded(one, id, () => ({ place: placeOfFilter(id) }));
+      return guarded(one, id, () => ({ place: placeOfFilter(id) }), readTrapGuards);
     });
     const made = breakpoints.replace(
       'exception',
@@ -34,10 +35,11 @@ export function registerExceptionRequests(
   });
 }
 
-function placeOfFilter(id: string): { kind: 'trap'; interrupt: boolean; causes: readonly number[] } {
+function placeOfFilter(id: string): TrapPlace {
   const filter = trapFilters.find((one) => one.filter === id);
   if (filter === undefined) throw userError('EXCEPTION_FILTER', `there is no exception filter "${id}"`);
-  return { kind: 'trap', interrupt: filter.interrupt, causes: filter.causes };
+  const { exceptions, interrupts, isPrivilegeChange = false } = filter;
+  return { kind: 'trap', exceptions, interrupts, isPrivilegeChange };
 }
 
 function exceptionInfo(context: SessionContext): DebugProtocol.ExceptionInfoResponse['body'] {

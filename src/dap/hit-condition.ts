@@ -23,7 +23,10 @@ export function parseHitCondition(text: string): HitTest {
   const test = TESTS[operator];
   const limit = Number(digits);
   if (test === undefined || digits === '' || limit === 0) {
-    throw userError('HIT_CONDITION', `"${text}" is no hit condition; write 5, =5, >=5, >5, <5, <=5 or %5`);
+    throw userError(
+      'HIT_CONDITION',
+      `"${text}" is no hit condition; write 5, =5, >=5, >5, <5, <=5, %5, once, hart 1 or after main.c:12`,
+    );
   }
   return (ordinal) => test(ordinal, limit);
 }
@@ -31,6 +34,17 @@ export function parseHitCondition(text: string): HitTest {
 /** The instants at which a breakpoint was hit, in order. */
 export class HitRecord {
   private instants: number[] = [];
+  /** The first one, also of a breakpoint whose hits nobody counts. */
+  private first = Infinity;
+
+  /** It was hit, or would have been, by `now`. */
+  isAfterFirst(now: number): boolean {
+    return this.first <= now;
+  }
+
+  note(now: number): void {
+    this.first = Math.min(this.first, now);
+  }
 
   /** Which hit, counted from 1, the one at `now` is. `isNew` records it when it was not known. */
   ordinalOf(now: number, isNew: boolean): number {
@@ -48,5 +62,6 @@ export class HitRecord {
   /** Another branch begins at `now`: later hits are not of its history. */
   forgetAfter(now: number): void {
     this.instants = this.instants.filter((instant) => instant <= now);
+    if (this.first > now) this.first = Infinity;
   }
 }

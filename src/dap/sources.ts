@@ -7,7 +7,7 @@ import { sourcePath } from './arguments';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
 import type { GuestProgram } from './spaces';
-import { linesOfFile } from './code-places';
+import { columnsOfLine, linesOfFile } from './code-places';
 import { baseName } from './symbol-lookup';
 
 const withSlash = (prefix: string): string => (/[/\\]$/u.test(prefix) ? prefix : `${prefix}/`);
@@ -115,11 +115,27 @@ function modules({ spaces }: SessionContext, args: Message): object {
   };
 }
 
+/** More lines than anybody asks about at once; columns of each cost a look at the line table. */
+const LINES_WITH_COLUMNS_MAX = 100;
+
 function breakpointLocations(context: SessionContext, sources: Sources, args: Message): object {
+  const { programs } = context.spaces;
   const path = sources.toDebugInfo(sourcePath(args));
   const shift = context.client.linesStartAt1 ? 0 : 1;
+  const columnShift = context.client.columnsStartAt1 ? 0 : 1;
   const first = args.count('line') + shift;
   const last = (args.optionalCount('endLine') ?? first - shift) + shift;
-  const lines = linesOfFile(context.spaces.programs, path).filter((line) => line >= first && line <= last);
-  return { breakpoints: lines.map((line) => ({ line: line - shift })) };
+  const from = (args.optionalCount('column') ?? 0) + columnShift;
+  const to = (args.optionalCount('endColumn') ?? Infinity) + columnShift;
+  const lines = linesOfFile(programs, path).filter((line) => line >= first && line <= last);
+  const isWithin = (line: number, column: number): boolean =>
+    (line > first || column >= from) && (line < last || column <= to);
+  return {
+    breakpoints: lines.flatMap((line): DebugProtocol.BreakpointLocation[] => {
+      const columns = lines.length > LINES_WITH_COLUMNS_MAX ? [] : columnsOfLine(programs, path, line);
+      const shown = columns.filter((column) => isWithin(line, column));
+      if (columns.length === 0) return [{ line: line - shift }];
+      return shown.map((column) => ({ line: line - shift, column: column - columnShift }));
+    }),
+  };
 }

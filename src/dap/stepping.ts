@@ -17,8 +17,10 @@ export function registerSteppingRequests(
   breakpoints: Breakpoints,
   stack: Stack,
 ): void {
-  const forward = (move: Move, hart: number): ForwardStep =>
-    new ForwardStep(context, breakpoints, move, hart);
+  const forward = (move: Move, hart: number): ForwardStep => {
+    breakpoints.begin();
+    return new ForwardStep(context, breakpoints, move, hart);
+  };
   const onStep = (command: string, title: string, step: Step): void =>
     registry.on(command, 'stopped', (args, call) => startStep(context, args, call, { title, step }));
 

@@ -70,7 +70,7 @@ export const G = fields(0x1000, [
   ['watchHitSize', 4],
   ['watchHitAddress', 8],
   ['watchHitPc', 8],
-  /** 16 watch ranges: start (i64), last (i64), flags 1 read 2 write (i64). */
+  /** 16 watch ranges: start (i64), last (i64), flags 1 read 2 write 4 physical (i64). */
   ['watches', 16 * 24],
   /** RAM page that holds tohost, or -1; its offset in the page. */
   ['tohostPage', 4],
@@ -113,6 +113,12 @@ export const Exit = {
   attention: 8,
 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];
+
+/**
+ * In place of an exception's cause, for the debugger alone: stops before MRET and SRET. No guest can see it; codes from 48 on
+ * are for custom use (privileged specification, table of mcause).
+ */
+export const TRAP_RETURN = 62;
 
 /** One hart: 4 KiB. Offsets are absolute, for the block at CURRENT. */
 export const CURRENT = 0x3000;

@@ -8,12 +8,14 @@ import { G, H } from './layout';
 import type { LinearMemory } from './memory';
 import type { MachineStop } from './stop';
 
-/** An access range that stops the run after the instruction that touches it. Virtual addresses, inclusive. */
+/** An access range that stops the run after the instruction that touches it. Inclusive. */
 export interface Watch {
   readonly first: bigint;
   readonly last: bigint;
   readonly read: boolean;
   readonly write: boolean;
+  /** Addresses are physical ones; else virtual ones. */
+  readonly physical: boolean;
 }
 
 /** Watchpoints that one machine can have. */
@@ -65,7 +67,10 @@ export class StopPoints {
       const at = G.watches + 24 * index;
       this.linear.set64(at, watch.first);
       this.linear.set64(at + 8, watch.last);
-      this.linear.set64(at + 16, (watch.read ? 1n : 0n) | (watch.write ? 2n : 0n));
+      this.linear.set64(
+        at + 16,
+        (watch.read ? 1n : 0n) | (watch.write ? 2n : 0n) | (watch.physical ? 4n : 0n),
+      );
     });
     this.linear.set32(G.watchCount, watches.length);
     this.linear.set32(G.watchHit, 0);

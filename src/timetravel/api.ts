@@ -46,9 +46,10 @@ export interface Pokes {
 }
 
 export interface WatchRange {
-  /** Virtual address. */
+  /** Virtual address, unless `physical`. */
   readonly address: bigint;
   readonly length: number;
+  readonly physical?: boolean;
   readonly access: 'read' | 'write' | 'readWrite';
 }
 
@@ -58,7 +59,7 @@ export interface StopPoints {
   readonly breakpoints: readonly bigint[];
   /** The stop is after the accessing instruction. */
   readonly watchpoints: readonly WatchRange[];
-  /** Trap causes, stopping before the trap is taken, at the faulting instruction. */
+  /** Trap causes, stopping before the trap is taken, at the faulting instruction; TRAP_RETURN: before mret and sret. */
   readonly exceptions: readonly number[];
   readonly interrupts: readonly number[];
 }
@@ -68,7 +69,7 @@ export type Hit =
   | {
       readonly kind: 'watchpoint';
       readonly hart: number;
-      /** Of the instruction that made the access. */
+      /** Of the instruction that made the access; `address` is the virtual one. */
       readonly pc: bigint;
       readonly address: bigint;
       readonly sizeBytes: number;

@@ -54,6 +54,7 @@ export class ArmedPoints {
         last: range.address + BigInt(Math.max(1, range.length) - 1),
         read: range.access !== 'write',
         write: range.access !== 'read',
+        physical: range.physical === true,
       })),
     );
   }

@@ -36,6 +36,9 @@ export interface AccessFunctions {
   atomicHost: FunctionRef;
 }
 
+/** Of a watch range: 1 when it is one of physical addresses. */
+const isPhysical = (range: I32): I32 => range.load32(G.watches + 16).and(4);
+
 /** Privilege of data accesses (MPRV, privileged spec 3.1.6.3). */
 const effectivePrivilege = (f: FunctionBuilder): I32 => {
   const priv = f.let(cell32(H.priv));
@@ -52,19 +55,22 @@ export function emitAccess(
   tlb: TlbFunctions,
   imports: AccessImports,
 ): AccessFunctions {
-  const checkWatch = m.function('checkWatch', [I64T, I32T, I32T], undefined, (f) => {
+  /** (va, size, is it a write, pa) */
+  const checkWatch = m.function('checkWatch', [I64T, I32T, I32T, I64T], undefined, (f) => {
     const va = f.param(0, I64T);
     const size = f.param(1, I32T);
     const write = f.param(2, I32T);
-    const last = f.let(va.add(size.sub(1).toI64U()));
+    const pa = f.param(3, I64T);
     const index = f.let(cell32(G.watchCount));
     f.while(
       () => index.ne(0),
       () => {
         f.set(index, index.sub(1));
         const range = f.let(index.mul(24));
+        const first = f.let(isPhysical(range).select64(pa, va));
+        const last = f.let(first.add(size.sub(1).toI64U()));
         f.if(
-          va
+          first
             .leU(range.load64(G.watches + 8))
             .and(last.geU(range.load64(G.watches)))
             .and(
@@ -91,15 +97,16 @@ export function emitAccess(
     );
   });
 
-  /** 1 when a watch range touches the virtual page. */
-  const pageWatched = m.function('pageWatched', [I64T], I32T, (f) => {
-    const first = f.let(f.param(0, I64T).and(-4096n));
+  /** (va, pa) -> 1 when a watch range touches the page. */
+  const pageWatched = m.function('pageWatched', [I64T, I64T], I32T, (f) => {
     const index = f.let(cell32(G.watchCount));
     f.while(
       () => index.ne(0),
       () => {
         f.set(index, index.sub(1));
         const range = f.let(index.mul(24));
+        const address = isPhysical(range).select64(f.param(1, I64T), f.param(0, I64T));
+        const first = f.let(address.and(-4096n));
         f.if(first.leU(range.load64(G.watches + 8)).and(first.or(4095n).geU(range.load64(G.watches))), () => {
           f.return(1);
         });
@@ -132,7 +139,7 @@ export function emitAccess(
     const pa = f.param(1, I64T);
     const frame = f.param(2, I32T);
     f.if(cell32(G.watchCount), () => {
-      f.if(f.callI32(pageWatched, va), () => {
+      f.if(f.callI32(pageWatched, va, pa), () => {
         f.return();
       });
     });
@@ -174,7 +181,7 @@ export function emitAccess(
       f.return(0n);
     });
     f.if(cell32(G.watchCount), () => {
-      f.call(checkWatch, va, size, 0);
+      f.call(checkWatch, va, size, 0, pa);
     });
     const frame = f.let(f.callI32(memory.frameOf, pa));
     f.if(frame.ne(0), () => {
@@ -212,7 +219,7 @@ export function emitAccess(
       },
     );
     f.if(cell32(G.watchCount), () => {
-      f.if(f.callI32(pageWatched, va), () => {
+      f.if(f.callI32(pageWatched, va, pa), () => {
         f.return();
       });
     });
@@ -260,7 +267,7 @@ export function emitAccess(
       f.return();
     });
     f.if(cell32(G.watchCount), () => {
-      f.call(checkWatch, va, size, 1);
+      f.call(checkWatch, va, size, 1, pa);
     });
     const page = f.let(f.callI32(memory.pageOf, pa));
     f.if(page.ne(-1), () => {
@@ -300,8 +307,8 @@ export function emitAccess(
       f.return(0);
     });
     f.if(cell32(G.watchCount), () => {
-      f.call(checkWatch, va, size, 0);
-      f.call(checkWatch, va, size, 1);
+      f.call(checkWatch, va, size, 0, pa);
+      f.call(checkWatch, va, size, 1, pa);
     });
     f.call(fillWrite, va, pa, page);
     const frame = f.let(f.callI32(memory.writableFrame, page));

@@ -12,11 +12,12 @@ import {
   type FunctionRef,
   type I64Like,
 } from '../../wasm';
-import { Exit, G, H, TLB_BYTES } from '../layout';
+import { Exit, G, H, TLB_BYTES, TRAP_RETURN } from '../layout';
 import type { AccessFunctions } from './access';
 import { bit, cell32, cell64, MENVCFG, MSTATUS, setCell32, setCell64 } from './cells';
 import { CsrOperation, type CsrFunctions } from './csr';
 import type { FetchFunctions } from './fetch';
+import { icountNow } from './memory';
 import type { MmuFunctions } from './mmu';
 import type { TlbFunctions } from './tlb';
 import type { TrapFunctions } from './traps';
@@ -293,6 +294,12 @@ export abstract class EngineContext implements SemanticsContext {
         return;
       case 'mret':
       case 'sret':
+        f.if(bit(cell64(G.stopExceptions), 1n << BigInt(TRAP_RETURN)), () => {
+          this.spill();
+          f.if(icountNow().ne(cell64(G.skipTrapAt)), () => {
+            this.trap(TRAP_RETURN, 0n);
+          });
+        });
         illegalIf(f.callI32(this.e.traps.trapReturn, operation === 'mret' ? 1 : 0));
         this.end(Outcome.leaveAt);
         return;
