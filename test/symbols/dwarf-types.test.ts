@@ -114,6 +114,8 @@ const short = (given: Type): string => {
       return 'void';
     case 'base':
       return `${gdbName(type.name)}/${type.byteSize}`;
+    case 'qualified':
+      return assert.fail('bare');
   }
 };
 

@@ -44,7 +44,8 @@ export const readFunctions = (unit: Unit): DwarfFunction[] => {
     }
     const outer = open.at(-1) ?? -1;
     const depth = depthOf(entry, outer);
-    if (depth !== outer) {
+    // A function may stand in another: those of local classes, and nested ones of GNU C.
+    if (depth !== outer || entry.abbreviation.tag === TAG.subprogram) {
       const made = makeFunction(unit, entry, depth);
       if (made !== undefined) functions.push(made);
     }
@@ -76,14 +77,17 @@ const MAX_ORIGINS = 8;
 
 const nameOf = (unit: Unit, entry: Entry): string | undefined => {
   let at: { unit: Unit; entry: Entry } | undefined = { unit, entry };
+  let linkage: string | undefined;
   for (let hops = 0; at !== undefined && hops < MAX_ORIGINS; hops++) {
     const { attributes } = at.entry;
     const own = at.unit.text(attributes.get(AT.name));
     if (own !== undefined && own !== '') return own;
+    linkage ??= at.unit.text(attributes.get(AT.linkageName) ?? attributes.get(AT.mipsLinkageName));
     const origin = attributes.get(AT.abstractOrigin) ?? attributes.get(AT.specification);
     const place = follow(at.unit, origin);
     const entry = place?.unit.readEntry(place.unit.entryReader(place.offset), WANTED);
     at = place && entry && { unit: place.unit, entry };
   }
-  return undefined;
+  // What compilers make for themselves (clang's initialisers of globals) may have no other name.
+  return linkage;
 };

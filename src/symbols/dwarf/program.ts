@@ -9,6 +9,7 @@ import { AT, TAG } from './constants';
 import type { DebugInfo } from './debug-info';
 import { Die, MAX_DEPTH } from './die';
 import type { DwarfFunction } from './functions';
+import { constantOf } from './forms';
 import type { Meaning } from './meaning';
 import { kindOfTag, type NameIndex, type NameKind, type Rank } from './names';
 import { blocksOf } from './scopes';
@@ -161,18 +162,25 @@ export class DwarfProgram implements TypedSymbols, Meaning {
 
   /** Variables of namespaces stand among the others, where the source has them. */
   private globalsOf(unit: Unit): Variable[] {
-    const found: Variable[] = [];
+    const found: Die[] = [];
     const visit = (die: Die, depth: number): void => {
       for (const child of die.children()) {
         if (found.length >= MAX_GLOBALS) return;
-        if (child.tag === TAG.variable && isDefinition(child)) found.push(this.globalVariable(child));
+        if (child.tag === TAG.variable && isDefinition(child)) found.push(child);
         if ((child.tag === TAG.namespace || child.tag === TAG.module) && depth < MAX_DEPTH)
           visit(child, depth + 1);
       }
     };
     const root = Die.at({ unit, offset: unit.header.dieOffset });
     if (root !== undefined) visit(root, 0);
-    return found;
+    // Compilers describe a variable where they meet its first use, or last of all.
+    const placed = found.map((die) => ({
+      die,
+      file: numberOf(die, AT.declFile),
+      line: numberOf(die, AT.declLine),
+    }));
+    placed.sort((a, b) => a.file - b.file || a.line - b.line);
+    return placed.map(({ die }) => this.globalVariable(die));
   }
 
   /** The entry of the unit at `near`, else that which all units share, else the first. */
@@ -192,6 +200,8 @@ export class DwarfProgram implements TypedSymbols, Meaning {
     return found !== undefined && (found.rank > 1 || declared === undefined) ? found.die : declared;
   }
 }
+
+const numberOf = (die: Die, name: number): number => Number(constantOf(die.find(name)?.value) ?? 0n);
 
 const isDefinition = (die: Die): boolean => !die.flag(AT.declaration) && die.anyName !== undefined;
 
