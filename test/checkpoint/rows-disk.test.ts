@@ -115,6 +115,9 @@ describe('live checkpoints: pending and new disk requests', () => {
     world.guest.machine.memory.write(page(0), filled(0xd0));
     world.guest.read(5, 1, page(0));
     const begun = world.disk.begun;
+    // The host is done before the guest comes to the instant of the answer: memory has nothing of it until then.
+    await world.disk.letGo();
+    assert.deepEqual(world.memory(page(0), SECTOR), filled(0xd0));
     const state = world.checkpoint();
     // The host is done between the instant and the saving: what is saved must be of the instant all the same.
     await world.finish();
@@ -146,17 +149,22 @@ describe('live checkpoints: pending and new disk requests', () => {
   it('S13: a read pending before a write to the same block returns the old contents in both worlds', async () => {
     world.guest.read(5, 1, page(0));
     world.guest.write(5, filled(0xf1), page(1));
+    // A whole block of the COW disk: nothing has to be fetched for it, so it could take effect at once.
+    world.guest.write(8, filled(0xf2, 8), page(2));
     const state = world.checkpoint();
     for (const restored of [false, true]) {
       if (restored) world.restore(state);
       // The host is done with the write long before it is with the read.
       await world.disk.letGo(1);
       assert.equal(world.guest.run(100_000).kind, 'waiting', 'the guest waits for the read');
+      await world.disk.letGo(2);
       assert.deepEqual(await world.sectors(5), oldSector(5), 'the write waits its turn');
+      assert.deepEqual(await world.sectors(8, 8), oldSector(8, 8), 'the other write, too');
       await world.disk.letGo(0);
       await world.guest.drain();
       assert.deepEqual(world.memory(page(0), SECTOR), oldSector(5));
       assert.deepEqual(await world.sectors(5), filled(0xf1));
+      assert.deepEqual(await world.sectors(8, 8), filled(0xf2, 8));
     }
   });
 

@@ -156,6 +156,34 @@ describe('COW disk with pending requests', () => {
     assert.deepEqual(await peekHeld(disk, 0), expected);
   });
 
+  it('S14: they do also when the disk is frozen between the two', async () => {
+    const disk = new CowDisk(new MemoryImage(pattern()));
+    const first = disk.begin({ op: 'write', offset: 512, data: sectors(1, 2) });
+    const second = disk.begin({ op: 'write', offset: 1024, data: sectors(2, 2) });
+    await settle();
+    first.complete();
+    const frozen = disk.freeze();
+    // It fills the block of a new layer, long after it has fetched what the base has there.
+    second.complete();
+    const expected = pattern().slice(0, BLOCK);
+    expected.fill(1, 512, 1024);
+    expected.fill(2, 1024, 2048);
+    assert.deepEqual(await peekHeld(disk, 0), expected);
+    disk.thaw(frozen);
+    expected.fill(1, 512, 1536);
+    expected.set(pattern().subarray(1536, 2048), 1536);
+    assert.deepEqual(await peekHeld(disk, 0), expected);
+  });
+
+  it('S7: a write of a whole block takes effect when it completes, though it waits for nothing', async () => {
+    const disk = new CowDisk(new MemoryImage(pattern()));
+    const writing = disk.begin({ op: 'write', offset: BLOCK, data: sectors(3, 8) });
+    assert.equal(writing.ready, true);
+    assert.deepEqual(await read(disk, 8, 8), pattern().slice(BLOCK, 2 * BLOCK));
+    writing.complete();
+    assert.deepEqual(await read(disk, 8, 8), sectors(3, 8));
+  });
+
   it('S7, S8: a write pending at the freeze reaches both worlds once, a new one the present only', async () => {
     const disk = new CowDisk(new MemoryImage(pattern()));
     const request = { op: 'write', offset: 0, data: sectors(7) } as const;
@@ -179,6 +207,10 @@ describe('COW disk with pending requests', () => {
     operation.cancel();
     disk.thaw(frozen);
     assert.throws(() => operation.complete(), { name: 'InvariantError' });
+    const forgotten = disk.begin({ op: 'write', offset: 0, data: sectors(1) });
+    await forgotten.whenReady();
+    disk.thaw(frozen);
+    assert.throws(() => forgotten.complete(), { name: 'InvariantError' }, 'also one that was not cancelled');
     assert.deepEqual(await read(disk, 0, 1), pattern().slice(0, 512));
   });
 

@@ -74,6 +74,10 @@ describe('UART', () => {
     toDeadline(board, uart);
     assert.equal(iir(uart), 0x0c);
     assert.equal(board.irq, true);
+    uart.restore(uart.save());
+    const other = make(new TestBoard()).uart;
+    other.restore(uart.save());
+    assert.deepEqual([iir(uart), iir(other)], [0x0c, 0x0c], 'it is pending after a restore');
     uart.read(0, 1);
     assert.equal(board.irq, false, 'reading restarts the timeout');
     assert.notEqual(uart.deadline(), Infinity);

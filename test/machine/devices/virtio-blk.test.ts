@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import type { DiskPort, DiskResult } from '../../../src/machine/device';
 import { createVirtioBlk, type VirtioBlkConfig } from '../../../src/machine/devices/virtio/blk';
 import { createVirtioConsole } from '../../../src/machine/devices/virtio/console';
 import { fuzz, inspectData, numbers, PER_TICK, RAM_BASE, TestBoard, toDeadline } from './board';
-import { blkHeader, Driver, HeldDisk, type DriverOptions } from './driver';
+import { blkHeader, Driver, HeldDisk, QUEUE_ENTRIES, type DriverOptions } from './driver';
 
 const IN = 0;
 const OUT = 1;
@@ -156,6 +157,51 @@ describe('virtio-blk', () => {
     const write = issue(readOnly, OUT, 0, sector(1));
     toDeadline(readOnly.board, readOnly.mmio);
     assert.equal(write.status(), 1);
+  });
+
+  it('bounds what all pending requests hold together, and counts those that are answered no more', () => {
+    const MIB = 1 << 20;
+    const requests: number[] = [];
+    const disk: DiskPort = {
+      ...{ sizeBytes: 1024 * MIB, readOnly: false, contentHash: () => '', thaw: () => undefined },
+      freeze: () => assert.fail('nothing freezes it'),
+      begin: (request) => {
+        requests.push(request.op === 'read' ? request.length / MIB : 0);
+        const complete = (): DiskResult => ({ ok: true, data: new Uint8Array(0) });
+        return { ready: true, whenReady: () => Promise.resolve(), complete, cancel: () => undefined };
+      },
+    };
+    const board = new TestBoard(0x40000);
+    const mmio = createVirtioBlk({ slot: 7 }, board, disk);
+    const driver = new Driver(board, mmio);
+    driver.start();
+    const { descriptors } = driver.rings(0);
+    /** A read into so much memory, which need not be there before the answer. */
+    const read = (megabytes: number): void => {
+      const { head } = driver.submit(0, blkHeader(IN, 0), 512, 1);
+      board.view.setUint32(descriptors + 16 * ((head + 1) % QUEUE_ENTRIES) + 8, megabytes * MIB, true);
+      driver.notify(0);
+    };
+    for (const megabytes of [200, 100, 56]) read(megabytes);
+    assert.deepEqual(requests, [200, 56], '300 MiB would be too much');
+    const saved = mmio.save();
+    toDeadline(board, mmio);
+    read(256);
+    assert.deepEqual(requests.splice(0), [200, 56, 256], 'all of it is free again');
+    mmio.restore(saved);
+    read(1);
+    assert.deepEqual(requests, [200, 56], 'what is pending again counts again');
+  });
+
+  it('answers in the queue that the request came from, also after a restore', () => {
+    const made = make(prompt(), {}, { queues: 2 });
+    const { board, mmio, driver } = made;
+    driver.start(2);
+    driver.submit(1, blkHeader(FLUSH, 0), 1);
+    driver.notify(1);
+    mmio.restore(mmio.save());
+    toDeadline(board, mmio);
+    assert.deepEqual([driver.answers(0).length, driver.answers(1).length], [0, 1]);
   });
 
   it('needs a header and a place for the status', () => {
