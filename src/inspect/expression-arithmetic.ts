@@ -108,6 +108,8 @@ export function combine(operator: Arithmetic, left: Operand, right: Operand, fra
 
 /** Undefined: it counts as with numbers. */
 function pointerArithmetic(operator: Arithmetic, left: Operand, right: Operand): Operand | undefined {
+  const isScaled = operator === '*' || operator === '/' || operator === '%';
+  if (isScaled && (isTyped(left) || isTyped(right))) throw notMoved();
   if (operator !== '+' && operator !== '-') return undefined;
   if (operator === '-' && isPointer(left) && isPointer(right)) {
     const distance = BigInt.asIntN(64, BigInt(left.number) - BigInt(right.number));
@@ -115,15 +117,24 @@ function pointerArithmetic(operator: Arithmetic, left: Operand, right: Operand):
   }
   const [pointer, other] = isPointer(left) ? [left, right] : [right, left];
   if (typeof other.number !== 'bigint' || isPointer(other) || (operator === '-' && !isPointer(left))) {
-    throw userError(
-      'EXPR_POINTER',
-      `pointers can only be moved by whole numbers; cast to u64 to compute with addresses`,
-    );
+    throw notMoved();
   }
   const moved = other.number * strideOf(pointer);
   const number = BigInt(pointer.number) + (operator === '+' ? moved : -moved);
   return { type: pointer.type, number: BigInt.asUintN(64, number) };
 }
+
+/** The address in a register is a number as well. */
+const isTyped = ({ type }: Operand): boolean => {
+  const pointer = plain(type);
+  return pointer.kind === 'pointer' && plain(pointer.target).kind !== 'void';
+};
+
+const notMoved = (): Error =>
+  userError(
+    'EXPR_POINTER',
+    'pointers can only be moved by whole numbers; cast to u64 to compute with addresses',
+  );
 
 function compare(operator: string, a: Scalar, b: Scalar): boolean {
   switch (operator) {

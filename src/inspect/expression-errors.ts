@@ -6,8 +6,7 @@ import type { Value } from './value';
 /** For a value that is needed and is not there. */
 export function missing(value: Value, why: Missing): UserError {
   if (why.kind === 'optimizedOut') {
-    const what =
-      'the compiler optimized that value out here; look at it where it is used, or compile with -O0 or -Og';
+    const what = 'that value is optimized out here; look at it where it is used, or compile with -O0 or -Og';
     return userError('EXPR_OPTIMIZED_OUT', what);
   }
   const { location } = value;
