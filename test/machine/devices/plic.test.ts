@@ -90,6 +90,11 @@ describe('PLIC', () => {
     other.plic.restore(plic.save());
     assert.equal(other.external[1], true);
     assert.equal(other.plic.read(claim(1), 4), 10);
+    const third = make();
+    third.plic.restore(other.plic.save());
+    assert.equal(third.external[1], false, 'it is claimed');
+    third.plic.write(claim(1), 4, 10);
+    assert.equal(third.external[1], true, 'and pending again once that is completed');
     other.plic.reset();
     assert.equal(other.external[1], false);
     assert.throws(() => make(1).plic.restore(plic.save()), { code: 'SECTION_DATA' });

@@ -45,7 +45,9 @@ describe('goldfish RTC', () => {
     const rtc = new Rtc({ startNs: 0x1_ffff_ffffn }, board);
     assert.equal(rtc.read(0, 4), 0xffff_ffff);
     board.time = PER_TICK;
-    assert.equal(rtc.read(4, 4), 1);
+    const other = new Rtc({}, board);
+    other.restore(rtc.save());
+    assert.deepEqual([rtc.read(4, 4), other.read(4, 4)], [1, 1], 'also after a restore');
     assert.equal(rtc.read(0, 4), 99);
     assert.equal(rtc.read(4, 4), 2);
   });
