@@ -23,7 +23,13 @@ export const lineOf = (marker: string): number =>
 export function compileValues(...flags: string[]): string {
   const path = join(mkdtempSync(join(tmpdir(), 'values-')), 'values.elf');
   const layout = ['-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany', '-Wl,-n', '-Wl,-Ttext=0x80000000'];
-  const plain = ['-nostdlib', '-nostartfiles', '-ffreestanding', '-g', '-Wl,--no-warn-rwx-segments'];
+  const plain = [
+    '-nostdlib',
+    '-nostartfiles',
+    '-ffreestanding',
+    '-g',
+    '-Wl,--no-warn-rwx-segments,--no-relax',
+  ];
   const files = [join(sources, 'start.S'), VALUES_C];
   execFileSync(GCC, [...layout, ...plain, ...flags, ...files, '-o', path]);
   return path;

@@ -87,6 +87,7 @@ __attribute__((noinline)) int look(task_t *task, int count, const char *text, do
 }
 
 int main(void) {
+  int answer = 42;
   asm volatile("csrs mstatus, %0" ::"r"(0x6000UL));
   head.next = &tasks[0].link;
   head.prev = &tasks[2].link;
@@ -98,6 +99,6 @@ int main(void) {
     numbers[i] = (unsigned short)(i * 7);
   sink = look(&tasks[0], 4, "text", 0.75);
   sink = look(&tasks[1], 2, "again", -1e30);
-  sink = hundred + twice(3);
+  sink = hundred + twice(3) + answer;
   return 0;
 }
