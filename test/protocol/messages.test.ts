@@ -77,6 +77,8 @@ describe('protocol: launch', () => {
       virtio: 'modern',
       sourceMap: {},
       noDebug: false,
+      relocate: {},
+      symbolFiles: [],
       snapshot: false,
     });
   });
