@@ -73,6 +73,8 @@ export interface ClientTraits {
   progress: boolean;
   invalidated: boolean;
   memoryEvents: boolean;
+  /** Escape sequences in output and values. */
+  ansi: boolean;
 }
 
 export const threadIdOf = (hart: number): number => hart + 1;
@@ -85,6 +87,7 @@ export class SessionContext {
     progress: false,
     invalidated: false,
     memoryEvents: false,
+    ansi: false,
   };
   /** Ends with the session. */
   readonly owned = new DisposableStore();
@@ -114,9 +117,10 @@ export class SessionContext {
   }
 
   output(text: string, category: 'console' | 'stdout' | 'important' = 'console'): void {
+    const styled = category === 'important' && this.client.ansi ? `\u001b[33m${text}\u001b[0m` : text;
     this.event('output', {
       category,
-      output: text.endsWith('\n') || category === 'stdout' ? text : `${text}\n`,
+      output: text.endsWith('\n') || category === 'stdout' ? styled : `${styled}\n`,
     });
   }
 

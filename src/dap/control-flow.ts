@@ -57,6 +57,10 @@ export function readInstruction(view: HartView, address: bigint): number | undef
   return b0 | (b1 << 8) | (b2 << 16) | (b3 << 24);
 }
 
+/** What the instruction at an address does, as far as it says itself. */
+export const flowAt = (view: HartView, address: bigint): Plan =>
+  planOf(readInstruction(view, address), address);
+
 /** An instruction as far as it is the same each time: a jump through a register still needs the register. */
 interface Plan {
   readonly length: bigint;

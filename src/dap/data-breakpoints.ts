@@ -10,10 +10,11 @@ import { guarded, present } from './breakpoint-requests';
 import type { Breakpoints, Place } from './breakpoints';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
-import { placeOf } from './expressions';
+import { memoryOf, placeOf } from './expressions';
 import { parseAddress } from './format';
 import type { Stack } from './stackframes';
 import { hexAddress } from './symbol-lookup';
+import type { Container, Values } from './values';
 
 const ACCESS_TYPES = ['read', 'write', 'readWrite'] as const;
 /** Watching makes every access to the pages slower; whole heaps are not what this is for. */
@@ -33,10 +34,11 @@ export function registerDataBreakpointRequests(
   context: SessionContext,
   breakpoints: Breakpoints,
   stack: Stack,
+  values: Values,
 ): void {
   /** What the user called what is watched. */
   const names = new Map<string, string>();
-  registry.on('dataBreakpointInfo', 'stopped', (args) => info(context, stack, args, names));
+  registry.on('dataBreakpointInfo', 'stopped', (args) => info({ context, stack, values }, args, names));
   registry.on('setDataBreakpoints', 'guest', (args) => {
     const wanted = args.list('breakpoints', (item) => new Message('data breakpoint', item));
     const resolved = wanted.map((one) => {
@@ -83,11 +85,18 @@ function checkedLength(length: number): number {
   throw userError('WATCH_SIZE', `${length} bytes cannot be watched; 1 to ${WATCH_BYTES_MAX} can`);
 }
 
-function info(context: SessionContext, stack: Stack, args: Message, names: Map<string, string>): object {
+interface Lookup {
+  readonly context: SessionContext;
+  readonly stack: Stack;
+  readonly values: Values;
+}
+
+function info(parts: Lookup, args: Message, names: Map<string, string>): object {
+  const { context, stack } = parts;
   const name = args.text('name').trim();
   const bytes = args.optionalCount('bytes');
   const physicalText = /^phys:\s*(.+)$/u.exec(name)?.[1];
-  const found = physicalText === undefined ? whatIsAt(stack, args, name) : atAddress(physicalText);
+  const found = physicalText === undefined ? whatIsAt(parts, args, name) : atAddress(physicalText);
   if (typeof found === 'string') return { dataId: null, description: found };
   const isPhysical = physicalText !== undefined || args.optionalText('mode') === 'physical';
   const address =
@@ -127,17 +136,42 @@ function userProgram(context: SessionContext, stack: Stack, args: Message): numb
 
 /** A text says why there is nothing to watch. */
 function whatIsAt(
-  stack: Stack,
+  { stack, values }: Lookup,
   args: Message,
   name: string,
 ): { readonly address: bigint; readonly length: number } | string {
   if (args.optionalFlag('asAddress') === true) return atAddress(name);
-  if ((args.optionalCount('variablesReference') ?? 0) > 0) {
-    return 'registers cannot be watched; watch memory, with an expression like *(u64*)0x80001000';
-  }
+  const reference = args.optionalCount('variablesReference') ?? 0;
+  if (reference > 0) return whatIsWithin(stack, values.get(reference), values, name);
   const frame = args.optionalCount('frameId');
   const scope = frame === undefined ? stack.globalScope() : stack.scopeOf(frame);
   const place = placeOf(name, scope);
   if (place !== undefined) return place;
   return `${name} is no place in memory; write *(u64*)ADDRESS or the name of a variable`;
+}
+
+/** A row of the variables view. */
+function whatIsWithin(
+  stack: Stack,
+  container: Container,
+  values: Values,
+  name: string,
+): { readonly address: bigint; readonly length: number } | string {
+  if (container.kind === 'registers') {
+    return 'registers cannot be watched; watch memory, with an expression like *(u64*)0x80001000';
+  }
+  const place =
+    container.kind === 'variables'
+      ? placeOf(name, stack.scopeOf(stack.idOf(container.hart, container.index)))
+      : memoryOfChild(values, container, name);
+  return place ?? `${name} has no place in memory now`;
+}
+
+function memoryOfChild(
+  values: Values,
+  container: Extract<Container, { kind: 'value' }>,
+  name: string,
+): { address: bigint; length: number } | undefined {
+  const child = values.childNamed(container, name);
+  return child && memoryOf(child.value);
 }

@@ -50,7 +50,7 @@ type Spaced = Pick<Frame, 'symbols' | 'view'>;
 /** Frames of a hart, from where it stands. */
 export function framesOfHart(context: SessionContext, saved: SavedContexts, hart: number): Frame[] {
   const view = context.view(hart);
-  const spaces = new FrameSpaces(context, saved, view);
+  const spaces = new FrameSpaces(context, saved, view, () => saved.pageTableOf(hart));
   const { symbols } = spaces.own;
   return spaces.present(unwind(machineView(view), symbols, spaces.options()));
 }
@@ -60,7 +60,8 @@ export function framesOfThread(context: SessionContext, saved: SavedContexts, in
   const from = saved.contextOf(index);
   if (from === undefined) return [];
   const view = kernelView(context.debuggee, 0);
-  const spaces = new FrameSpaces(context, saved, view, { view, symbols: context.spaces.kernel });
+  const own = { view, symbols: context.spaces.kernel };
+  const spaces = new FrameSpaces(context, saved, view, () => saved.pageTableOfThread(index), own);
   // What the kernel's variables say of the running program is not about this thread.
   const { userContext: _, ...options } = spaces.options();
   return spaces.present(unwindFrom(machineView(view), spaces.own.symbols, options, from));
@@ -76,6 +77,7 @@ class FrameSpaces {
     private readonly context: SessionContext,
     private readonly saved: SavedContexts,
     private readonly view: HartView,
+    private readonly pageTable: () => bigint | undefined,
     own?: Spaced,
   ) {
     this.own = own ?? { view, symbols: context.symbolsOf(view) };
@@ -108,8 +110,7 @@ class FrameSpaces {
 
   private userView(pc: bigint): HartView {
     const { context, view } = this;
-    const { userContext } = context.guest.configuration;
-    const satp = userContext && this.saved.pageTableOf(view.id, userContext);
+    const satp = this.pageTable();
     return satp === undefined
       ? {
           ...kernelView(context.debuggee, view.id),

@@ -10,6 +10,7 @@ import type { Call, Registry } from './dispatcher';
 import type { GuestOpener } from './ports';
 import { tellConsole, watchGuest } from './guest-events';
 import type { Saving } from './saving';
+import { moduleOf } from './sources';
 
 interface Lifecycle {
   readonly context: SessionContext;
@@ -53,6 +54,7 @@ function initialize(context: SessionContext, args: Message): object {
   client.progress = args.optionalFlag('supportsProgressReporting') ?? false;
   client.invalidated = args.optionalFlag('supportsInvalidatedEvent') ?? false;
   client.memoryEvents = args.optionalFlag('supportsMemoryEvent') ?? false;
+  client.ansi = args.optionalFlag('supportsANSIStyling') ?? false;
   if (args.optionalText('pathFormat') === 'uri') {
     throw userError('PATH_FORMAT', 'paths are needed as plain paths, not as URIs (pathFormat)');
   }
@@ -88,6 +90,9 @@ async function launch(parts: Lifecycle, call: Call): Promise<void> {
     for (const text of context.guest.symbolWarnings ?? []) context.output(text, 'important');
     if (context.guest.notice !== undefined) context.output(context.guest.notice, 'important');
     context.event('initialized');
+    for (const program of context.spaces.programs) {
+      context.event('module', { reason: 'new', module: moduleOf(program) });
+    }
     // A guest that goes on from a checkpoint has a past on its console.
     if (context.guest.resumedFrom !== undefined) tellConsole(context);
   });

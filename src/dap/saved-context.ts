@@ -6,7 +6,7 @@
 import { UserError } from '../base/errors';
 import { floatRegisterNames, integerRegisterNames } from '../isa/registers';
 import type { InterruptedContext } from '../inspect/unwind';
-import type { KernelThreadsConfiguration, UserContextConfiguration } from '../protocol';
+import type { KernelThreadsConfiguration } from '../protocol';
 import type { SessionContext } from './context';
 import { compile, type Compiled, type Scope } from './expressions';
 import { kernelView } from './process-match';
@@ -39,9 +39,16 @@ export class SavedContexts {
     return { pc, registers: registersBy(read), ...(cause === undefined ? {} : { cause }) };
   }
 
-  /** What satp is while that program runs. */
-  pageTableOf(hart: number, { pageTable }: UserContextConfiguration): bigint | undefined {
+  /** What satp is while the program runs that a hart's kernel has interrupted. */
+  pageTableOf(hart: number): bigint | undefined {
+    const pageTable = this.context.guest.configuration.userContext?.pageTable;
     return pageTable === undefined ? undefined : this.value(pageTable, hart);
+  }
+
+  /** The same of a thread that does not run. */
+  pageTableOfThread(index: number): bigint | undefined {
+    const pageTable = this.context.guest.configuration.threads?.pageTable;
+    return pageTable === undefined ? undefined : this.value(inst(pageTable, index), 0);
   }
 
   /** Those that have a context now. */

@@ -18,6 +18,7 @@ import { registerExceptionRequests } from './exceptions';
 import { registerLifecycle } from './lifecycle';
 import { registerMemoryRequests } from './memory';
 import { registerSavedRequests } from './saved';
+import { registerRestartFrame } from './restart-frame';
 import { Saving } from './saving';
 import type { GuestOpener, SessionHost } from './ports';
 import { Sources, registerSourceRequests } from './sources';
@@ -64,7 +65,7 @@ export class Session implements Disposable {
     breakpoints.attach(context);
     registerLifecycle(this.dispatcher, { context, breakpoints, saving, openGuest, end });
     registerBreakpointRequests(this.dispatcher, context, breakpoints, sources);
-    registerDataBreakpointRequests(this.dispatcher, context, breakpoints, stack);
+    registerDataBreakpointRequests(this.dispatcher, context, breakpoints, stack, values);
     registerExceptionRequests(this.dispatcher, context, breakpoints);
     registerStackRequests(this.dispatcher, context, stack);
     registerVariableRequests(this.dispatcher, context, stack, values);
@@ -73,6 +74,7 @@ export class Session implements Disposable {
     registerDisassemblyRequests(this.dispatcher, context, sources);
     registerSourceRequests(this.dispatcher, context, sources);
     registerSteppingRequests(this.dispatcher, context, breakpoints, stack);
+    registerRestartFrame(this.dispatcher, context, stack);
     registerGotoRequests(this.dispatcher, context, sources);
     registerTimeRequests(this.dispatcher, context);
     registerCheckpointRequests(this.dispatcher, context);

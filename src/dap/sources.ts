@@ -1,11 +1,12 @@
 /** Source files: names in the debug information against names on this machine, `source`, `loadedSources`, `modules`. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { userError } from '../base/errors';
-import type { Message } from '../protocol/message';
+import { Message } from '../protocol/message';
 import { isAbsolutePath, joinPath } from '../symbols/paths';
 import { sourcePath } from './arguments';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
+import { sourceListing } from './source-listing';
 import type { GuestProgram } from './spaces';
 import { columnsOfLine, linesOfFile } from './code-places';
 import { baseName } from './symbol-lookup';
@@ -21,6 +22,8 @@ function swapPrefix(path: string, from: string, to: string): string | undefined 
 
 export class Sources {
   private readonly exists = new Map<string, boolean>();
+  /** Files that are not here, by the reference that stands for them. */
+  private readonly missing: string[] = [];
 
   constructor(private readonly context: SessionContext) {}
 
@@ -51,7 +54,20 @@ export class Sources {
     const path = this.toLocal(debugPath);
     const name = baseName(path);
     if (await this.isThere(path)) return { name, path };
-    return { name, path, presentationHint: 'deemphasize', origin: 'file not found' };
+    return {
+      ...{ name, path, presentationHint: 'deemphasize', origin: 'file not found' },
+      sourceReference: this.referenceOf(debugPath),
+    };
+  }
+
+  /** The file, as the debug information calls it, that a reference stands for. */
+  missingFile(reference: number): string | undefined {
+    return this.missing[reference - 1];
+  }
+
+  private referenceOf(debugPath: string): number {
+    const known = this.missing.indexOf(debugPath);
+    return known < 0 ? this.missing.push(debugPath) : known + 1;
   }
 
   private async isThere(path: string): Promise<boolean> {
@@ -79,8 +95,11 @@ export class Sources {
 
 export function registerSourceRequests(registry: Registry, context: SessionContext, sources: Sources): void {
   registry.on('source', 'initialized', async (args) => {
-    if (args.field('source') === undefined) {
-      throw userError('SOURCE_REFERENCE', 'sources are known by their path here, not by a reference');
+    const missing = referenced(sources, args);
+    if (missing !== undefined) {
+      context.gate('stopped');
+      const view = context.view(context.focusHart);
+      return { content: sourceListing(context.spaces.programs, missing, view), mimeType: 'text/x-c' };
     }
     const path = sourcePath(args);
     const content = await context.host.readTextFile(path);
@@ -95,18 +114,35 @@ export function registerSourceRequests(registry: Registry, context: SessionConte
   registry.on('breakpointLocations', 'guest', (args) => breakpointLocations(context, sources, args));
 }
 
-/** A file with symbols. */
-export function moduleOf({ id, path, space, symbols }: GuestProgram): DebugProtocol.Module {
-  const hasLines = symbols.sourceFiles().length > 0;
+/** The file that a client asks for by a reference: `source` counts before the older field. */
+function referenced(sources: Sources, args: Message): string | undefined {
+  const source = args.field('source');
+  const within =
+    source === undefined ? undefined : new Message('source', source).optionalCount('sourceReference');
+  const reference = within ?? args.optionalCount('sourceReference') ?? 0;
+  if (reference === 0) return undefined;
+  const file = sources.missingFile(reference);
+  if (file === undefined) throw userError('SOURCE_REFERENCE', `no source has the reference ${reference}`);
+  return file;
+}
+
+/** A file with symbols, without a look at what is in it: that may take a while. */
+export const moduleOf = ({
+  id,
+  path,
+  space,
+}: GuestProgram): DebugProtocol.Module & { addressSpace: string } => ({
+  ...{ id, name: baseName(path), path, symbolFilePath: path, isUserCode: true, addressSpace: space },
+});
+
+function fullModuleOf(program: GuestProgram): DebugProtocol.Module {
+  const hasLines = program.symbols.sourceFiles().length > 0;
   const symbolStatus = hasLines ? 'Symbols and line numbers loaded' : 'No line numbers';
-  return {
-    ...{ id, name: baseName(path), path, symbolFilePath: path, symbolStatus },
-    ...{ isUserCode: true, version: space },
-  };
+  return { ...moduleOf(program), symbolStatus };
 }
 
 function modules({ spaces }: SessionContext, args: Message): object {
-  const all = spaces.programs.map(moduleOf);
+  const all = spaces.programs.map(fullModuleOf);
   const start = args.optionalCount('startModule') ?? 0;
   const count = args.optionalCount('moduleCount') ?? 0;
   return {

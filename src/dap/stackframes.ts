@@ -12,7 +12,9 @@ import type { Registry } from './dispatcher';
 import { staleReference } from './errors';
 import { hartView, scopeOf, type Scope } from './expressions';
 import { frameContext, framesOfHart, framesOfThread, type Frame } from './frames';
+import { formattedName, readFrameFormat, type FrameFormat } from './frame-names';
 import { privilegeName } from './registers';
+import { canRestart } from './restart-frame';
 import type { Sources } from './sources';
 import { placeIn, type GuestProgram } from './spaces';
 import { SavedContexts } from './saved-context';
@@ -52,6 +54,11 @@ export class Stack {
     const number = threadId - 1;
     const isThread = number >= THREADS_FROM && this.saved.contextOf(number - THREADS_FROM) !== undefined;
     return isThread ? number : this.context.hartOf(threadId);
+  }
+
+  /** It is the number of a thread that is no hart. */
+  isThread(number: number): boolean {
+    return number >= THREADS_FROM;
   }
 
   /** All frames of a hart, innermost first: at least one. */
@@ -147,11 +154,12 @@ async function stackTrace(
 ): Promise<DebugProtocol.StackTraceResponse['body']> {
   const hart = stack.stackOf(args.count('threadId'));
   const frames = stack.framesOf(hart);
+  const format = readFrameFormat(args);
   const first = args.optionalCount('startFrame') ?? 0;
   const levels = args.optionalCount('levels') ?? 0;
   const shown = frames.slice(first, levels === 0 ? undefined : first + levels);
   const stackFrames = shown.map((frame, at) =>
-    presentFrame(context, stack, { hart, index: first + at }, frame),
+    presentFrame(context, stack, { hart, index: first + at }, frame, format),
   );
   return { stackFrames: await Promise.all(stackFrames), totalFrames: frames.length };
 }
@@ -161,12 +169,19 @@ async function presentFrame(
   stack: Stack,
   { hart, index }: FrameRef,
   frame: Frame,
+  format: FrameFormat | undefined,
 ): Promise<DebugProtocol.StackFrame> {
   const id = stack.idOf(hart, index);
-  const name = frame.name ?? symbolicName(frame.symbols, frame.lookupPc) ?? hexAddress(frame.pc);
-  if (frame.isLabel) return { id, name, line: 0, column: 0, presentationHint: 'label' };
+  const bare = frame.name ?? symbolicName(frame.symbols, frame.lookupPc) ?? hexAddress(frame.pc);
+  if (frame.isLabel) {
+    return { id, name: bare, line: 0, column: 0, presentationHint: 'label', canRestart: false };
+  }
   const module = stack.programOf(frame);
+  const at = { scope: stack.scopeOf(id), frame: frameContext(stack.framesOf(hart), index) };
+  const about = { line: frame.place?.line, module: module?.path };
+  const name = format === undefined ? bare : formattedName(bare, format, at, about);
   const more = {
+    ...(canRestart(frame) && !stack.isThread(hart) ? {} : { canRestart: false }),
     ...{ id, name, instructionPointerReference: hexAddress(frame.pc) },
     ...(module === undefined ? {} : { moduleId: module.id }),
   };

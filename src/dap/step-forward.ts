@@ -53,7 +53,8 @@ export class ForwardStep {
     }
   }
 
-  async statement(mode: StepMode): Promise<StopReport> {
+  /** `target`: the one call of the statement that is stepped into. */
+  async statement(mode: StepMode, target?: bigint): Promise<StopReport> {
     const start = this.site();
     if (start.symbols.lineAt(start.pc) === undefined) return this.instruction(mode);
     let line = lineOf(start);
@@ -61,7 +62,8 @@ export class ForwardStep {
       const before = this.site();
       const { stop, transfer } = await this.stepOne(before);
       if (stop.kind !== 'done') return this.report(stop);
-      const end = await this.followTransfer(before, transfer, mode);
+      const isIn = mode === 'into' && (target === undefined || target === before.pc);
+      const end = await this.followTransfer(before, transfer, isIn ? 'into' : 'over', target !== undefined);
       if (end !== undefined) return this.report(end);
       const site = this.site();
       const { pc, symbols } = site;
@@ -111,12 +113,17 @@ export class ForwardStep {
   }
 
   /** Undefined: the step goes on from where the hart is now. */
-  private async followTransfer(before: Site, transfer: Transfer, mode: StepMode): Promise<Stop | undefined> {
+  private async followTransfer(
+    before: Site,
+    transfer: Transfer,
+    mode: StepMode,
+    isWanted: boolean,
+  ): Promise<Stop | undefined> {
     const { pc, symbols } = this.site();
     const hasLine = symbols.lineAt(pc) !== undefined;
     switch (transfer) {
       case 'call':
-        if (mode === 'into' && hasLine) return this.enter(pc);
+        if (mode === 'into' && (hasLine || isWanted)) return this.enter(pc);
         return this.comeBack(before, transfer);
       case 'trap':
         // `stepIn` on an ecall means the handler; every other trap came unasked.

@@ -6,10 +6,11 @@ import type { Move, SessionContext, StopReport } from './context';
 import type { Call, Registry } from './dispatcher';
 import { resumeOrEnd } from './lifecycle';
 import type { Stack } from './stackframes';
+import { StepTargets } from './step-targets';
 import { stepBackInstruction, stepBackStatement } from './step-back';
 import { ForwardStep } from './step-forward';
 
-type Step = (hart: number, move: Move, byInstruction: boolean) => Promise<StopReport>;
+type Step = (hart: number, move: Move, byInstruction: boolean, target?: bigint) => Promise<StopReport>;
 
 export function registerSteppingRequests(
   registry: Registry,
@@ -21,14 +22,21 @@ export function registerSteppingRequests(
     breakpoints.begin();
     return new ForwardStep(context, breakpoints, move, hart);
   };
+  const targets = new StepTargets(registry, context, stack);
   const onStep = (command: string, title: string, step: Step): void =>
-    registry.on(command, 'stopped', (args, call) => startStep(context, args, call, { title, step }));
+    registry.on(command, 'stopped', (args, call) => {
+      const id = command === 'stepIn' ? args.optionalCount('targetId') : undefined;
+      const target = id === undefined ? undefined : targets.addressOf(id);
+      startStep(context, args, call, { title, step, target });
+    });
 
   onStep('next', 'Stepping over', (hart, move, byInstruction) =>
     byInstruction ? forward(move, hart).instruction('over') : forward(move, hart).statement('over'),
   );
-  onStep('stepIn', 'Stepping in', (hart, move, byInstruction) =>
-    byInstruction ? forward(move, hart).instruction('into') : forward(move, hart).statement('into'),
+  onStep('stepIn', 'Stepping in', (hart, move, byInstruction, target) =>
+    byInstruction && target === undefined
+      ? forward(move, hart).instruction('into')
+      : forward(move, hart).statement('into', target),
   );
   onStep('stepBack', 'Stepping back', (hart, move, byInstruction) =>
     byInstruction ? stepBackInstruction(context, hart, move) : stepBackStatement(context, hart, move),
@@ -61,11 +69,15 @@ function startStep(
   context: SessionContext,
   args: Message,
   call: Call,
-  { title, step }: { readonly title: string; readonly step: Step },
+  {
+    title,
+    step,
+    target,
+  }: { readonly title: string; readonly step: Step; readonly target: bigint | undefined },
 ): void {
   const hart = context.hartOf(args.count('threadId'));
   const byInstruction = granularityOf(args) === 'instruction';
-  context.startMove(call, title, (move) => step(hart, move, byInstruction));
+  context.startMove(call, title, (move) => step(hart, move, byInstruction, target));
 }
 
 /** A statement is what the compiler marks as one; of a line with several of them each counts as the line. */

@@ -282,14 +282,15 @@ class Unwinder {
 
   /** Where traps into this frame's mode begin, if in this code. */
   private vectorIn(
-    { privilege }: Walked,
+    { privilege, pc }: Walked,
     { start, end }: { start: bigint; end: bigint },
   ): bigint | undefined {
     if (privilege === 0) return undefined;
     const vector = this.view.csr?.(privilege === 3 ? 'mtvec' : 'stvec');
     if (vector === undefined || vector === 0n) return undefined;
     const base = vector & ~3n;
-    return base >= start && base < end ? base : undefined;
+    // Code before it is not entered by traps, and assemblers may tell ends of functions that reach too far.
+    return base >= start && base < end && base <= pc ? base : undefined;
   }
 
   private cfiStep(at: Walked, info: FrameInfo): Step | undefined {

@@ -24,6 +24,8 @@ export interface KernelThreadsConfiguration {
   /** True (not 0) for those that have a saved context now. */
   readonly when?: string;
   readonly name?: string;
+  /** As in userContext, of the thread's process. */
+  readonly pageTable?: string;
 }
 
 /** Where a kernel keeps the registers of the program that it has interrupted, if not on its stack. */
@@ -68,10 +70,11 @@ export function parseThreads(value: unknown): KernelThreadsConfiguration {
   const count = message.field('count');
   const name = message.optionalText('name');
   const when = message.optionalText('when');
+  const pageTable = message.optionalText('pageTable');
   return {
     count: typeof count === 'number' ? String(count) : message.text('count'),
     context: message.text('context'),
-    ...present({ name, when }),
+    ...present({ name, when, pageTable }),
   };
 }
 
