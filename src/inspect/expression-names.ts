@@ -13,7 +13,9 @@ import { typeText } from './type-names';
 import { isMissing, Value } from './value';
 
 /** Symbols as far as expressions need them; types only where a file has debug information. */
-export type ExpressionSymbols = Pick<Symbols, 'symbolNamed'> & Partial<TypedSymbols>;
+export type ExpressionSymbols = Pick<Symbols, 'symbolNamed'> &
+  Partial<TypedSymbols> &
+  Partial<Pick<Symbols, 'functionAt'>>;
 
 export class Names {
   constructor(
@@ -54,12 +56,19 @@ export class Names {
 
   /** In `a::b::f` the name `x` may be `a::b::x` or `a::x`. */
   private inNamespace(name: string): Variable | undefined {
-    const parts = (this.scope?.name ?? '').split('::').slice(0, 8);
-    for (parts.pop(); parts.length > 0; parts.pop()) {
-      const found = this.symbols.variableNamed?.([...parts, name].join('::'), this.frame.pc);
+    for (const prefix of this.namespaces()) {
+      const found = this.symbols.variableNamed?.(`${prefix}::${name}`, this.frame.pc);
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** The namespaces and classes that the code is in, the innermost first. */
+  private namespaces(): string[] {
+    const name = this.symbols.functionAt?.(this.frame.pc)?.name ?? this.scope?.name ?? '';
+    // Parameters and arguments of templates may have `::` of their own.
+    const parts = (/^[\w:]*/u.exec(name)?.[0] ?? '').split('::').slice(0, -1);
+    return parts.map((_, index) => parts.slice(0, parts.length - index).join('::'));
   }
 
   symbol(name: string): NamedSymbol | undefined {
@@ -80,7 +89,14 @@ export class Names {
   }
 
   typeNamed(name: string): Type | undefined {
-    return builtinType(name) ?? this.symbols.typeNamed?.(name, this.frame.pc);
+    const { symbols, frame } = this;
+    const found = builtinType(name) ?? symbols.typeNamed?.(name, frame.pc);
+    if (found !== undefined || symbols.typeNamed === undefined) return found;
+    for (const prefix of this.namespaces()) {
+      const within = symbols.typeNamed(`${prefix}::${name}`, frame.pc);
+      if (within !== undefined) return within;
+    }
+    return undefined;
   }
 
   /** True where a name in parentheses is a type: no variable hides it. */

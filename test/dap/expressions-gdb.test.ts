@@ -1,17 +1,33 @@
 /** Expressions on a compiled program: what GDB prints at the same stop, for all that means the same to both. */
 import assert from 'node:assert/strict';
 import { requireTool } from '../support/tools';
-import { compileValues, GCC, printsOfGdb, stoppedAt } from './typed-guest';
+import {
+  CLASSES_CPP,
+  compileGuest,
+  compileValues,
+  GCC,
+  printsOfGdb,
+  stoppedAt,
+  VALUES_C,
+} from './typed-guest';
+
+const GXX = 'riscv64-unknown-elf-g++';
 
 /** The same words for the same values: names behind addresses are left out, floats are rounded, flags are sorted out. */
 function plainText(text: string): string {
-  return text
-    .replaceAll(/ <[^>"]*>/gu, '')
-    .replaceAll('unknown: ', '')
-    .replaceAll(/\((\w+(?: \| \w+)+)\)/gu, '$1')
-    .replaceAll(/nan\(0x[0-9a-f]+\)/gu, 'nan')
-    .replaceAll(/\{[^{}]*\)\} (?=0x)/gu, '')
-    .replaceAll(/-?\d+\.\d+(?:e[+-]?\d+)?|-?\d+e[+-]?\d+/gu, (number) => Number(number).toPrecision(6));
+  return (
+    text
+      .replaceAll(/ <[^>"]*>/gu, '')
+      .replaceAll('unknown: ', '')
+      // In C++ GDB writes where an enumerator is from, and comparisons are of type bool.
+      .replaceAll('kernel::Mode::', '')
+      .replace(/^true$/u, '1')
+      .replace(/^false$/u, '0')
+      .replaceAll(/\((\w+(?: \| \w+)+)\)/gu, '$1')
+      .replaceAll(/nan\(0x[0-9a-f]+\)/gu, 'nan')
+      .replaceAll(/\{[^{}]*\)\} (?=0x)/gu, '')
+      .replaceAll(/-?\d+\.\d+(?:e[+-]?\d+)?|-?\d+e[+-]?\d+/gu, (number) => Number(number).toPrecision(6))
+  );
 }
 
 const SAME = [
@@ -280,37 +296,111 @@ const REFUSED = [
   ...['1 / 0', '*(int *)0', 'sizeof(struct opaque)', 'task * 2', '1.5 % 2', '~1.5', '((', 'task->'],
 ];
 
+/** C++: names in namespaces, members of `this`, references, bases. */
+const CLASSES = [
+  ...[
+    'extra',
+    'this->id',
+    'id',
+    'mode',
+    'name',
+    'counter',
+    'alias',
+    'ring',
+    'ring.slots',
+    'ring.slots[alias]',
+  ],
+  ...['self.id', 'self.name', '&alias == &ring.head', 'this == &self', 'sizeof(alias)', 'made', 'ticks'],
+  ...[
+    'kernel::ticks',
+    'kernel::Base::made',
+    '::global',
+    'kernel::detail::depth',
+    '(kernel::Mode)3',
+    '(int)mode',
+  ],
+  ...[
+    'counter + alias',
+    'self.counter',
+    'mode == kernel::Mode::Busy',
+    '(kernel::Device *)this',
+    'sizeof(kernel::Device)',
+  ],
+  ...['((kernel::Device *)this)->id', 'this->nothing', 'kernel::nothing', '*id', 'ring.slots + 1'],
+];
+const NESTED = [
+  'sizeof(Device)',
+  '(Mode)3',
+  'level',
+  'depth',
+  'ticks',
+  'global',
+  'kernel::ticks + depth',
+  'detail::depth',
+  'sum * 0',
+];
+
+interface Guest {
+  readonly program: string;
+  readonly source: string;
+  readonly marker: string;
+}
+
+/** Expressions that are not what GDB says, in words. */
+async function differences(
+  { program, source, marker }: Guest,
+  expressions: readonly string[],
+): Promise<string[]> {
+  const expected = await printsOfGdb(program, expressions, source, marker);
+  assert.equal(expected.length, expressions.length, 'GDB answered all');
+  const client = await stoppedAt(program, source, marker);
+  const frameId = (await client.top()).id;
+  const differing: string[] = [];
+  for (const [index, expression] of expressions.entries()) {
+    const theirs = plainText(expected[index] ?? '');
+    const ours = await client
+      .request<{ result: string }>('evaluate', { expression, frameId, context: 'clipboard' })
+      .then(({ result }) => plainText(result))
+      .catch((error: unknown) => `error: ${String(error)}`);
+    const isOut =
+      theirs.startsWith('error: value has been optimized out') || theirs.includes('<optimized out>');
+    const isSame = theirs.startsWith('error:') ? ours.startsWith('error:') : ours === theirs;
+    if (!isSame && !(isOut && ours.includes('optimized out'))) {
+      differing.push(`${expression}: ours ${ours}, GDB's ${theirs}`);
+    }
+  }
+  await client.request('disconnect');
+  return differing;
+}
+
 describe('dap: expressions on a compiled program', () => {
   for (const flags of [['-O0'], ['-O0', '-gdwarf-4'], ['-Og']]) {
     it(`are what GDB says (${flags.join(' ')})`, async function () {
       this.timeout(60_000);
       requireTool(this, GCC, 'gdb-multiarch', 'qemu-system-riscv64');
-      const program = compileValues(...flags);
-      const client = await stoppedAt(program);
-      const frameId = (await client.top()).id;
-      const all = [...SAME, ...REFUSED];
-      const expected = await printsOfGdb(program, all);
-      assert.equal(expected.length, all.length, 'GDB answered all');
-      const differing: string[] = [];
-      for (const [index, expression] of all.entries()) {
-        const theirs = expected[index] ?? '';
-        const args = { expression, frameId, context: 'clipboard' };
-        const ours = await client
-          .request<{ result: string }>('evaluate', args)
-          .then(({ result }) => plainText(result))
-          .catch((error: unknown) => `error: ${String(error)}`);
-        const isOut =
-          theirs.startsWith('error: value has been optimized out') || theirs.includes('<optimized out>');
-        const isSame = theirs.startsWith('error:') ? ours.startsWith('error:') : ours === plainText(theirs);
-        if (!isSame && !(isOut && ours.includes('optimized out'))) {
-          differing.push(`${expression}: ours ${ours}, GDB's ${plainText(theirs)}`);
-        }
-      }
-      for (const [expression, value] of BY_THE_STANDARD) {
-        assert.equal(await client.evaluate(expression, 'clipboard'), value);
-      }
-      assert.deepEqual(differing, []);
-      await client.request('disconnect');
+      const guest = { program: compileValues(...flags), source: VALUES_C, marker: 'STOP' };
+      assert.deepEqual(await differences(guest, [...SAME, ...REFUSED]), []);
     });
   }
+
+  for (const [marker, expressions] of [
+    ['STOP', CLASSES],
+    ['NESTED', NESTED],
+  ] as const) {
+    it(`are what GDB says in C++ (at ${marker})`, async function () {
+      this.timeout(60_000);
+      requireTool(this, GXX, 'gdb-multiarch', 'qemu-system-riscv64');
+      const program = compileGuest(CLASSES_CPP, GXX, ['-O0', '-fno-exceptions', '-fno-rtti']);
+      assert.deepEqual(await differences({ program, source: CLASSES_CPP, marker }, expressions), []);
+    });
+  }
+
+  it('follow the standard where GDB does not', async function () {
+    requireTool(this, GCC);
+    const client = await stoppedAt(compileValues('-O0'));
+    for (const [expression, value] of BY_THE_STANDARD) {
+      assert.equal(await client.evaluate(expression, 'clipboard'), value);
+    }
+    await client.request('disconnect');
+  });
 });

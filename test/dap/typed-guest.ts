@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createSession } from '../../src/host/adapter';
 import type { DapClient } from '../support/dap-client';
@@ -13,14 +13,17 @@ import { clientOf } from './support';
 export const GCC = 'riscv64-unknown-elf-gcc';
 const sources = join(__dirname, 'guest');
 export const VALUES_C = join(sources, 'values.c');
+export const CLASSES_CPP = join(sources, 'classes.cpp');
 
 /** 1-based line of a `#NAME` in the source. */
-export const lineOf = (marker: string): number =>
-  readFileSync(VALUES_C, 'utf8')
+export const lineOf = (marker: string, source = VALUES_C): number =>
+  readFileSync(source, 'utf8')
     .split('\n')
     .findIndex((line) => line.includes(`#${marker}`)) + 1;
 
-export function compileValues(...flags: string[]): string {
+export const compileValues = (...flags: string[]): string => compileGuest(VALUES_C, GCC, flags);
+
+export function compileGuest(source: string, compiler: string, flags: readonly string[]): string {
   const path = join(mkdtempSync(join(tmpdir(), 'values-')), 'values.elf');
   const layout = ['-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany', '-Wl,-n', '-Wl,-Ttext=0x80000000'];
   const plain = [
@@ -30,16 +33,16 @@ export function compileValues(...flags: string[]): string {
     '-g',
     '-Wl,--no-warn-rwx-segments,--no-relax',
   ];
-  const files = [join(sources, 'start.S'), VALUES_C];
-  execFileSync(GCC, [...layout, ...plain, ...flags, ...files, '-o', path]);
+  const files = [join(sources, 'start.S'), source];
+  execFileSync(compiler, [...layout, ...plain, ...flags, ...files, '-o', path]);
   return path;
 }
 
 /** Stopped at the marked line for the first time. */
-export async function stoppedAt(program: string, initialize: object = {}): Promise<DapClient> {
+export async function stoppedAt(program: string, source = VALUES_C, marker = 'STOP'): Promise<DapClient> {
   const client = clientOf(createSession());
-  await client.launch({ program, firmware: 'none', memory: '16M' }, initialize);
-  await client.breakpoints(VALUES_C, lineOf('STOP'));
+  await client.launch({ program, firmware: 'none', memory: '16M' });
+  await client.breakpoints(source, lineOf(marker, source));
   await client.request('configurationDone');
   await client.event('stopped');
   return client;
@@ -55,7 +58,12 @@ async function freePort(): Promise<number> {
 }
 
 /** What GDB prints for each expression at the marked line; `error: ...` where it refuses. */
-export async function printsOfGdb(program: string, expressions: readonly string[]): Promise<string[]> {
+export async function printsOfGdb(
+  program: string,
+  expressions: readonly string[],
+  source = VALUES_C,
+  marker = 'STOP',
+): Promise<string[]> {
   const port = await freePort();
   const machine = ['-M', 'virt', '-bios', 'none', '-display', 'none', '-serial', 'null', '-monitor', 'none'];
   const gdbServer = ['-S', '-gdb', `tcp:127.0.0.1:${port}`];
@@ -71,12 +79,17 @@ export async function printsOfGdb(program: string, expressions: readonly string[
       `for text in json.loads(${JSON.stringify(JSON.stringify(expressions))}):`,
       '  try:',
       '    value = gdb.parse_and_eval(text)',
+      '    if value.type.code == gdb.TYPE_CODE_REF: value = value.referenced_value()',
       '    print("VALUE " + json.dumps(value.format_string(symbols=False, max_elements=0, repeat_threshold=0)))',
       '  except Exception as error:',
       '    print("VALUE " + json.dumps("error: " + str(error)))',
       'end',
     ];
-    const start = [`target remote 127.0.0.1:${port}`, `tbreak values.c:${lineOf('STOP')}`, 'continue'];
+    const start = [
+      `target remote 127.0.0.1:${port}`,
+      `tbreak ${basename(source)}:${lineOf(marker, source)}`,
+      'continue',
+    ];
     writeFileSync(
       script,
       [...settings.map((one) => `set ${one}`), ...start, ...python, 'disconnect'].join('\n'),

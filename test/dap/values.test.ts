@@ -40,7 +40,7 @@ describe('dap: variables of a compiled program', () => {
   beforeEach(async () => {
     client = await stoppedAt(program);
   });
-  afterEach(async () => void (await client.request('disconnect')));
+  afterEach(() => client.request('disconnect'));
 
   it('are in scopes, with blocks resolved', async () => {
     const names = [...(await client.scopes()).keys()];
