@@ -18,18 +18,31 @@ export interface InlinedFunction {
   readonly callLine: number;
 }
 
+/** An address where a line begins. */
+export interface Place {
+  readonly address: bigint;
+  /** What tells instances of one source line apart: the innermost function, inlined or not. Equal for the same one. */
+  readonly instance: string | bigint;
+  /** The address is that of a function (not of one inlined). */
+  readonly isEntry: boolean;
+}
+
 export class FunctionLookup {
   constructor(
     private readonly info: DebugInfo,
-    private readonly symbols: SymbolIndex,
+    private readonly symbolsOf: () => SymbolIndex,
   ) {}
+
+  private get symbols(): SymbolIndex {
+    return this.symbolsOf();
+  }
 
   /** The function that was compiled to the code at the address (not one inlined there). */
   at(address: bigint): FunctionRange | undefined {
     for (const { found } of this.dwarfAt(address)) {
       if (found.depth > 0) continue;
       const range = rangeHolding(found.ranges, address);
-      if (range !== undefined) return { name: found.name, start: range.start, end: range.end };
+      if (range !== undefined) return { name: found.fullName, start: range.start, end: range.end };
     }
     return this.symbols.codeAt(address);
   }
@@ -39,32 +52,58 @@ export class FunctionLookup {
     const inlined: InlinedFunction[] = [];
     for (const { found, info } of this.dwarfAt(address)) {
       if (found.call === undefined) continue;
-      inlined.push({ name: found.name, callFile: info.path(found.call.file), callLine: found.call.line });
+      inlined.push({ name: found.fullName, callFile: info.path(found.call.file), callLine: found.call.line });
     }
     return inlined;
   }
 
-  /** What tells instances of one source line apart: the innermost function, inlined or not, by identity. */
-  instanceAt(address: bigint): unknown {
-    for (const { found } of this.dwarfAt(address)) return found;
-    return this.symbols.codeAt(address);
+  placeOf(address: bigint): Place {
+    let instance: Place['instance'] | undefined;
+    for (const { found, info } of this.dwarfAt(address)) {
+      instance ??= `${info.root?.key ?? ''}:${found.offset}`;
+      const range = found.depth > 0 ? undefined : rangeHolding(found.ranges, address);
+      if (range !== undefined) return { address, instance, isEntry: range.start === address };
+    }
+    const code = this.symbols.codeAt(address);
+    return { address, instance: instance ?? code?.start ?? address, isEntry: code?.start === address };
   }
 
   /** Entry addresses of all functions of a name; several when static functions share it. */
   entriesOf(name: string): bigint[] {
     const entries = new Set(this.symbols.codeNamed(name));
     if (entries.size === 0) {
-      for (const info of this.info.units()) {
-        for (const found of info.functions()) {
-          const first = found.ranges[0];
-          if (found.depth === 0 && found.name === name && first !== undefined && this.info.keep(first))
-            entries.add(first.start);
-        }
+      for (const { found } of this.describedAs(name)) {
+        const [first] = found.ranges;
+        if (first !== undefined && this.info.keep(first)) entries.add(first.start);
       }
     }
     const label = this.symbols.named(name);
     if (entries.size === 0 && label !== undefined && label.kind !== 'object') entries.add(label.address);
     return [...entries].sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  /**
+   * Functions that debug information knows by a name that no symbol has. Symbols of what was made from them (`name.isra.0`,
+   * mangled names) say where to look; only a program whose symbols were stripped needs a look at every unit.
+   */
+  private *describedAs(name: string): Generator<{ found: DwarfFunction; info: UnitInfo }> {
+    const isMeant = (found: DwarfFunction): boolean =>
+      found.depth === 0 &&
+      (found.name === name || (name.includes('::') && `::${found.fullName}`.endsWith(`::${name}`)));
+    if (this.symbols.hasLocalFunctions) {
+      const seen = new Set<UnitInfo>();
+      for (const { start } of this.symbols.codeContaining(lastPart(name))) {
+        for (const info of this.info.unitsAt(start)) {
+          if (seen.has(info)) continue;
+          seen.add(info);
+          for (const found of info.functions()) if (isMeant(found)) yield { found, info };
+        }
+      }
+      return;
+    }
+    for (const info of this.info.unitsNaming(name) ?? this.info.units()) {
+      for (const found of info.functions()) if (isMeant(found)) yield { found, info };
+    }
   }
 
   /**
@@ -92,6 +131,9 @@ export class FunctionLookup {
     }
   }
 }
+
+/** Of a name with namespaces: what mangled names hold of it in one piece. */
+const lastPart = (name: string): string => /[^:.<> ]+$/.exec(name)?.[0] ?? name;
 
 const rangeHolding = (ranges: readonly AddressRange[], address: bigint): AddressRange | undefined =>
   ranges.find((range) => address >= range.start && address < range.end);

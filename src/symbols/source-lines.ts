@@ -1,7 +1,7 @@
 /** Source lines to addresses and back. Addresses are those of the file (no load bias). */
 import type { DebugInfo, UnitInfo } from './dwarf/debug-info';
-import { spanIn, type LineSpan, type Sequence } from './dwarf/line-table';
-import type { FunctionLookup } from './functions';
+import { spanIn, type FileRow, type LineSpan, type Sequence } from './dwarf/line-table';
+import type { FunctionLookup, Place } from './functions';
 import { matchPaths } from './paths';
 import type { AddressRange } from './range-index';
 
@@ -23,14 +23,16 @@ export interface LineAddresses {
   readonly addresses: bigint[];
 }
 
-/** A file of the tables: where its lines are. */
-interface FileUse {
-  readonly info: UnitInfo;
-  readonly file: number;
-}
+/** More files than any table has: a use of a file by a unit is one number, `unit * MAX_FILES + file`. */
+const MAX_FILES = 2 ** 20;
+
+/** Source files whose rows are kept: those with breakpoints. */
+const MAX_CACHED_FILES = 32;
 
 export class SourceLines {
-  private fileCache: ReadonlyMap<string, FileUse[]> | undefined;
+  private fileCache: ReadonlyMap<string, readonly number[]> | undefined;
+  private readonly infos: UnitInfo[] = [];
+  private readonly rowCache = new Map<string, readonly FileRow[]>();
 
   constructor(
     private readonly info: DebugInfo,
@@ -74,44 +76,44 @@ export class SourceLines {
   linesOf(path: string): number[] {
     const lines = new Set<number>();
     for (const { line } of this.rowsOf(path)) lines.add(line);
-    return [...lines].sort((a, b) => a - b);
+    return [...lines];
   }
 
   /** A function's first line moves behind the prologue, as for a breakpoint on the function. */
   addressesOf(path: string, line: number): LineAddresses {
-    let moved = Infinity;
-    let found: bigint[] = [];
-    for (const row of this.rowsOf(path)) {
-      if (row.line < line || row.line > moved) continue;
-      if (row.line < moved) found = [];
-      moved = row.line;
-      found.push(row.address);
+    const rows = this.rowsOf(path);
+    const from = firstFrom(rows, line);
+    const moved = rows[from]?.line;
+    if (moved === undefined) return { line, addresses: [] };
+    const first = new Map<unknown, Place>();
+    for (let i = from; rows[i]?.line === moved; i++) {
+      const place = this.functions.placeOf(rows[i]?.address ?? 0n);
+      const known = first.get(place.instance);
+      if (known === undefined || place.address < known.address) first.set(place.instance, place);
     }
-    if (moved === Infinity) return { line, addresses: [] };
-    const first = new Map<unknown, bigint>();
-    for (const address of found) {
-      const instance = this.functions.instanceAt(address) ?? address;
-      const known = first.get(instance);
-      if (known === undefined || address < known) first.set(instance, address);
-    }
-    const places = [...first.values()].map((address) =>
-      this.functions.at(address)?.start === address ? this.functions.afterPrologue(address) : address,
+    const places = [...first.values()].map(({ address, isEntry }) =>
+      isEntry ? this.functions.afterPrologue(address) : address,
     );
     return { line: moved, addresses: [...new Set(places)].sort((a, b) => (a < b ? -1 : 1)) };
   }
 
-  /** Statement rows of all files that the path means. */
-  private *rowsOf(path: string): Generator<{ line: number; address: bigint }> {
+  /** Statement rows of all files that the path means, by line. */
+  private rowsOf(path: string): readonly FileRow[] {
+    const known = this.rowCache.get(path);
+    if (known !== undefined) return known;
     const byPath = this.byPath();
+    const rows: FileRow[] = [];
     for (const match of matchPaths(path, byPath.keys())) {
-      for (const { info, file } of byPath.get(match) ?? []) {
-        for (const { rows, end } of info.lineTable()?.sequences ?? []) {
-          for (const row of rows) {
-            if (row.file === file && row.isStmt && row.line > 0 && row.address < end) yield row;
-          }
-        }
+      for (const use of byPath.get(match) ?? []) {
+        const found = this.infos[Math.floor(use / MAX_FILES)]?.rowsOf(use % MAX_FILES) ?? [];
+        for (const row of found) rows.push(row);
       }
     }
+    rows.sort((a, b) => a.line - b.line);
+    const [oldest] = this.rowCache.keys();
+    if (this.rowCache.size >= MAX_CACHED_FILES && oldest !== undefined) this.rowCache.delete(oldest);
+    this.rowCache.set(path, rows);
+    return rows;
   }
 
   private spanAt(address: bigint): { info: UnitInfo; sequence: Sequence; span: LineSpan } | undefined {
@@ -123,21 +125,35 @@ export class SourceLines {
     return undefined;
   }
 
-  private byPath(): ReadonlyMap<string, FileUse[]> {
+  private byPath(): ReadonlyMap<string, readonly number[]> {
     if (this.fileCache !== undefined) return this.fileCache;
-    const files = new Map<string, FileUse[]>();
+    const files = new Map<string, number[]>();
     /** Units may share a line table (partial units); its rows count once. */
     const seen = new Set<number>();
     for (const info of this.info.units()) {
       if (info.lineOffset === undefined || seen.has(info.lineOffset)) continue;
       seen.add(info.lineOffset);
+      const unit = this.infos.push(info) - 1;
       info.paths().forEach((path, file) => {
-        if (path === '') return;
+        if (path === '' || file >= MAX_FILES) return;
+        const use = unit * MAX_FILES + file;
         const uses = files.get(path);
-        if (uses === undefined) files.set(path, [{ info, file }]);
-        else uses.push({ info, file });
+        if (uses === undefined) files.set(path, [use]);
+        else uses.push(use);
       });
     }
     return (this.fileCache = files);
   }
 }
+
+/** Index of the first row of the line or a later one. */
+const firstFrom = (rows: readonly FileRow[], line: number): number => {
+  let low = 0;
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rows[middle]?.line ?? 0) < line) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};

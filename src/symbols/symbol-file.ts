@@ -236,7 +236,7 @@ const makeParts = (elf: ElfFile, options: SymbolFileOptions): FileParts => {
     const named = hasSymbols(elf) ? elf : debug().elf;
     return symbolsOf(named) ?? SymbolIndex.empty();
   });
-  const functions = lazily(() => new FunctionLookup(info(), symbols()));
+  const functions = lazily(() => new FunctionLookup(info(), symbols));
   const lines = lazily(() => new SourceLines(info(), functions()));
   const frames = lazily(() => {
     const files = debug().elf === elf ? [elf] : [debug().elf, elf];

@@ -22,7 +22,7 @@ const rowsOfReadelf = (path: string): string[] => {
 };
 
 const ourRows = (file: SymbolFile): string[] => {
-  const sections = dwarfSectionsOf(file.elf, (warning) => assert.fail(warning));
+  const sections = dwarfSectionsOf(file.elf, (warning) => assert.fail(String(warning)));
   const rows: string[] = [];
   const size = sections.source('line').size;
   for (let offset = 0; offset < size;) {

@@ -6,7 +6,8 @@ import { lazily } from '../lazily';
 import { RangeIndex, type AddressRange } from '../range-index';
 import { readFunctions, type DwarfFunction } from './functions';
 import { filePath, readLineHeader, type LineHeader } from './line-header';
-import { LineTable } from './line-table';
+import { LineTable, rowsOfFile, type FileRow } from './line-table';
+import { unitsNaming } from './name-indexes';
 import type { DwarfSections } from './sections';
 import { readAranges } from './aranges';
 import type { Unit } from './unit';
@@ -19,7 +20,7 @@ export class UnitInfo {
   private functionCache: readonly DwarfFunction[] | undefined;
   private functionIndex: RangeIndex<DwarfFunction> | undefined;
   private unitCache: Unit | undefined;
-  private readonly pathCache: string[] = [];
+  private pathCache: string[] = [];
 
   constructor(
     private readonly info: DebugInfo,
@@ -55,13 +56,25 @@ export class UnitInfo {
       const load = (): LineTable | undefined =>
         header && LineTable.load(this.sections, header, this.info.keep);
       this.tableCache = this.info.attempt(load) ?? null;
+      this.info.remember(this, ROW_WEIGHT * (header === undefined ? 0 : header.end - header.programStart));
     }
     return this.tableCache ?? undefined;
   }
 
-  /** Paths of the line table's files, by index; reads the header only. */
+  /** Paths of the line table's files, by index; reads the header, and keeps nothing. */
   paths(): readonly string[] {
-    return this.lineHeader()?.files.map((_, index) => this.path(index)) ?? [];
+    const header = this.headerCache ?? this.info.attempt(() => this.readHeader());
+    const { compDir } = this;
+    return (
+      header?.files.map((file, index) => (file === undefined ? '' : filePath(header, index, compDir))) ?? []
+    );
+  }
+
+  /** Statement rows of one file of the table, in no order; nothing is kept. */
+  rowsOf(file: number): FileRow[] {
+    const header = this.headerCache ?? this.info.attempt(() => this.readHeader());
+    const read = (): FileRow[] => (header ? rowsOfFile(this.sections, header, file, this.info.keep) : []);
+    return this.info.attempt(read) ?? [];
   }
 
   /** '' when there is no such file. */
@@ -76,8 +89,18 @@ export class UnitInfo {
 
   functions(): readonly DwarfFunction[] {
     const { unit, info } = this;
-    this.functionCache ??= (unit && info.attempt(() => readFunctions(unit))) ?? [];
+    if (this.functionCache === undefined) {
+      this.functionCache = (unit && info.attempt(() => readFunctions(unit))) ?? [];
+      info.remember(this, unit ? unit.header.end - unit.header.offset : 0);
+    }
     return this.functionCache;
+  }
+
+  /** Lets go of all that can be read again. */
+  forget(): void {
+    this.headerCache = this.tableCache = undefined;
+    this.functionCache = this.functionIndex = this.unitCache = undefined;
+    this.pathCache = [];
   }
 
   /** The functions whose code holds the address: inlined ones first, innermost first. */
@@ -101,6 +124,11 @@ export class UnitInfo {
   }
 }
 
+/** Bytes in memory for each byte of a line program, with rows as objects. Measured with a kernel's tables. */
+const ROW_WEIGHT = 40;
+/** Bytes of units and line tables that stay in memory once read: what a few source files need. */
+const MAX_REMEMBERED = 64 * 2 ** 20;
+
 export interface DebugInfoOptions {
   readonly sections: DwarfSections;
   /** False for ranges of code that the linker dropped. */
@@ -121,6 +149,9 @@ export class DebugInfo {
   private unitCache: readonly UnitInfo[] | undefined;
   private byUnit: Map<Unit, UnitInfo> | undefined;
   private indexCache: RangeIndex<UnitInfo> | undefined;
+  /** What was read, in the order of reading, with its weight. */
+  private readonly remembered = new Map<UnitInfo, number>();
+  private weight = 0;
 
   constructor(private readonly options: DebugInfoOptions) {
     this.sections = options.sections;
@@ -151,6 +182,30 @@ export class DebugInfo {
   unitsAt(address: bigint): Iterable<UnitInfo> {
     this.indexCache ??= new RangeIndex(this.ranges());
     return this.indexCache.containing(address);
+  }
+
+  /** Units that have, or may have, functions of a name without namespaces; undefined: only a look at all of them can tell. */
+  unitsNaming(name: string): UnitInfo[] | undefined {
+    const named = this.attempt(() => unitsNaming(this.sections, name));
+    if (named === undefined) return undefined;
+    return this.units().filter(({ root }) => {
+      const offset = root?.header.offset;
+      return offset === undefined || named.found.has(offset) || !named.covered.has(offset);
+    });
+  }
+
+  /** Told of what was read; lets go of what was read longest ago when it is too much. */
+  remember(info: UnitInfo, weight: number): void {
+    const before = this.remembered.get(info) ?? 0;
+    this.remembered.delete(info);
+    this.remembered.set(info, before + weight);
+    this.weight += weight;
+    for (const [oldest, size] of this.remembered) {
+      if (this.weight <= MAX_REMEMBERED || oldest === info) break;
+      oldest.forget();
+      this.remembered.delete(oldest);
+      this.weight -= size;
+    }
   }
 
   /** What belongs to a unit, also to a split one, a type unit or one of the supplementary file. */

@@ -20,7 +20,7 @@ export interface LineRow {
 }
 
 /** The state machine's registers. The address is `base + offset`, as small additions are far cheaper on numbers. */
-interface Registers {
+export interface Registers {
   base: bigint;
   offset: number;
   opIndex: number;
@@ -44,23 +44,44 @@ const initial = (header: LineHeader): Registers => ({
 
 /** All rows. DW_LNE_define_file adds to `header.files`. Throws DWARF_BAD_SECTION for a damaged program. */
 export const runLineProgram = (sections: DwarfSections, header: LineHeader): LineRow[] => {
-  const reader = sections.reader('line', header.programStart).take(header.end - header.programStart);
-  if (header.lineRange === 0) reader.fail('has a line table with line_range 0');
-  return new LineMachine(header, reader).run();
+  const rows: LineRow[] = [];
+  walkLineProgram(sections, header, (registers, endSequence) => {
+    const { line, file, column, isStmt, prologueEnd } = registers;
+    // Line and file come from signed sums in damaged files: a negative line is "no line".
+    rows.push({
+      ...{ address: addressOf(registers), file, line: line > 0 ? line : 0 },
+      ...{ column, isStmt, prologueEnd, endSequence },
+    });
+  });
+  return rows;
 };
 
+/** The same without a list: `emit` gets the registers of each row, which change afterwards. */
+export const walkLineProgram = (
+  sections: DwarfSections,
+  header: LineHeader,
+  emit: (registers: Readonly<Registers>, endSequence: boolean) => void,
+): void => {
+  const reader = sections.reader('line', header.programStart).take(header.end - header.programStart);
+  if (header.lineRange === 0) reader.fail('has a line table with line_range 0');
+  new LineMachine(header, reader, emit).run();
+};
+
+export const addressOf = ({ base, offset }: Readonly<Registers>): bigint =>
+  BigInt.asUintN(64, base + BigInt(offset));
+
 class LineMachine {
-  private readonly rows: LineRow[] = [];
   private registers: Registers;
 
   constructor(
     private readonly header: LineHeader,
     private readonly reader: ByteReader,
+    private readonly sink: (registers: Readonly<Registers>, endSequence: boolean) => void,
   ) {
     this.registers = initial(header);
   }
 
-  run(): LineRow[] {
+  run(): void {
     const { reader, header } = this;
     while (!reader.done) {
       const opcode = reader.u8();
@@ -68,7 +89,6 @@ class LineMachine {
       else if (opcode === 0) this.extended(reader.take(reader.uleb()));
       else this.standard(opcode);
     }
-    return this.rows;
   }
 
   private special(opcode: number): void {
@@ -159,10 +179,7 @@ class LineMachine {
   }
 
   private emit(endSequence: boolean): void {
-    const { base, offset, file, line, column, isStmt, prologueEnd } = this.registers;
-    const address = BigInt.asUintN(64, base + BigInt(offset));
-    // Line and file come from signed sums in damaged files: a negative line is "no line".
-    this.rows.push({ address, file, line: line > 0 ? line : 0, column, isStmt, prologueEnd, endSequence });
+    this.sink(this.registers, endSequence);
     this.registers.prologueEnd = false;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { RangeIndex, type AddressRange } from '../range-index';
 import type { LineHeader } from './line-header';
-import { runLineProgram, type LineRow } from './line-program';
+import { addressOf, runLineProgram, walkLineProgram, type LineRow } from './line-program';
 import type { DwarfSections } from './sections';
 
 /** A row with the range of addresses that it stands for. */
@@ -67,6 +67,42 @@ export class LineTable {
     return sequence && spanIn(sequence, address);
   }
 }
+
+/** Where a statement of a line begins. */
+export interface FileRow {
+  readonly line: number;
+  readonly address: bigint;
+}
+
+/**
+ * Statement rows of one file, as the table of the unit would have them, without making the table: a header file may be used
+ * by thousands of units. Throws DWARF_BAD_SECTION.
+ */
+export const rowsOfFile = (
+  sections: DwarfSections,
+  header: LineHeader,
+  file: number,
+  keep: (sequence: AddressRange) => boolean,
+): FileRow[] => {
+  const found: FileRow[] = [];
+  let pending: FileRow[] = [];
+  let start: bigint | undefined;
+  walkLineProgram(sections, header, (registers, endSequence) => {
+    const isWanted = registers.file === file && registers.isStmt && registers.line > 0;
+    if (!endSequence && !isWanted && start !== undefined) return;
+    const address = addressOf(registers);
+    if (!endSequence) {
+      start = start === undefined || address < start ? address : start;
+      if (isWanted) pending.push({ line: registers.line, address });
+      return;
+    }
+    if (start !== undefined && start < address && keep({ start, end: address }))
+      for (const row of pending) if (row.address < address) found.push(row);
+    pending = [];
+    start = undefined;
+  });
+  return found;
+};
 
 export const spanIn = (sequence: Sequence, address: bigint): LineSpan | undefined => {
   let low = 0;

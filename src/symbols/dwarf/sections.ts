@@ -11,11 +11,14 @@ export type DebugSectionName =
   | 'addr'
   | 'aranges'
   | 'frame'
+  | 'gdb_index'
+  | 'gnu_pubnames'
   | 'info'
   | 'line'
   | 'line_str'
   | 'loc'
   | 'loclists'
+  | 'names'
   | 'ranges'
   | 'rnglists'
   | 'str'
@@ -52,7 +55,8 @@ export const sectionsFrom = (
 /** The sections of a file. */
 export const dwarfSectionsOf = (elf: ElfFile, warn: (error: unknown) => void): DwarfSections =>
   sectionsFrom((name) => {
-    const section = elf.sectionNamed(`.debug_${name}`) ?? elf.sectionNamed(`.zdebug_${name}`);
+    const usual = name === 'gdb_index' ? '.gdb_index' : `.debug_${name}`;
+    const section = elf.sectionNamed(usual) ?? elf.sectionNamed(`.zdebug_${name}`);
     return section && elf.sectionSource(section);
   }, warn);
 

@@ -16,7 +16,7 @@ export const parseSymbols = (elf: ElfFile): ElfSymbol[] => {
 };
 
 /** In object files symbols count from their section. */
-const addressOf = (elf: ElfFile, sectionIndex: number, value: bigint): bigint => {
+export const addressOf = (elf: ElfFile, sectionIndex: number, value: bigint): bigint => {
   if (elf.header.type !== ET.rel) return value;
   return BigInt.asUintN(64, value + (elf.sections[sectionIndex]?.address ?? 0n));
 };
@@ -61,4 +61,29 @@ const parseTable = (elf: ElfFile, section: ElfSection, dynamic: boolean): ElfSym
     });
   }
   return symbols;
+};
+
+/** A symbol table that is not made into objects. */
+export interface RawSymbols {
+  /** Symbols of `stride` bytes each (Elf64_Sym), with the empty first one. */
+  readonly view: DataView;
+  readonly stride: number;
+  readonly count: number;
+  readonly strings: Uint8Array;
+}
+
+/** .symtab, or where it was stripped .dynsym. */
+export const rawSymbols = (elf: ElfFile): RawSymbols[] => {
+  const section =
+    elf.sections.find(({ type, size }) => type === SHT.symtab && size > 0) ??
+    elf.sections.find(({ type }) => type === SHT.dynsym);
+  if (section === undefined) return [];
+  const stringSection = elf.sections[section.link];
+  const strings = stringSection?.type === SHT.strtab ? elf.sectionData(stringSection) : new Uint8Array(0);
+  const bytes = elf.sectionData(section);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const stride = section.entrySize >= SYMBOL_SIZE ? section.entrySize : SYMBOL_SIZE;
+  return [
+    { view, stride, strings, count: Math.max(0, Math.floor((bytes.length - SYMBOL_SIZE) / stride) + 1) },
+  ];
 };
