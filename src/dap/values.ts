@@ -11,6 +11,7 @@ import type { Value } from '../inspect/value';
 import { valueText, type FormatLetter, type TextOptions } from '../inspect/value-text';
 import type { CsrRow } from '../isa/types';
 import type { Variable } from '../symbols/variables';
+import { Changes } from './changes';
 import type { SessionContext } from './context';
 import { staleReference } from './errors';
 import { memoryOf, type Scope } from './expressions';
@@ -62,7 +63,10 @@ export class Values {
   private readonly locations = new Map<number, CodeLocation>();
   private nextId = 1;
 
+  private readonly changes: Changes;
+
   constructor(context: SessionContext) {
+    this.changes = new Changes(context);
     context.owned.add(
       context.staled.event(() => {
         if (!context.isRunning) return;
@@ -104,7 +108,7 @@ export class Values {
     const hint = hintOf(shown.value, kind, isArtificial === true);
     return {
       name,
-      value: result,
+      value: this.changes.mark(shown, result, style.format ?? ''),
       ...rest,
       ...(expression === undefined ? {} : { evaluateName: expression }),
       ...(declared === undefined ? {} : { declarationLocationReference: this.locationId(declared) }),

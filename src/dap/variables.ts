@@ -6,6 +6,7 @@ import { registerByName } from '../isa/registers';
 import type { Message } from '../protocol/message';
 import { wantsHex } from './arguments';
 import { applyWrites, requireTop } from './assignments';
+import { withoutColours } from './changes';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
 import { compile, expressionContext, type Scope } from './expressions';
@@ -129,7 +130,7 @@ interface Change {
 function setVariable(context: SessionContext, stack: Stack, values: Values, args: Message): Change {
   const container = values.get(args.count('variablesReference'));
   const name = args.text('name');
-  const text = args.text('value');
+  const text = withoutColours(args.text('value'));
   if (container.kind === 'registers') {
     const answer = setRegisterRow(context, stack, container, name, text);
     return { answer, after: () => context.changed(['stacks', 'variables']) };

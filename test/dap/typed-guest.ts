@@ -39,9 +39,14 @@ export function compileGuest(source: string, compiler: string, flags: readonly s
 }
 
 /** Stopped at the marked line for the first time. */
-export async function stoppedAt(program: string, source = VALUES_C, marker = 'STOP'): Promise<DapClient> {
+export async function stoppedAt(
+  program: string,
+  source = VALUES_C,
+  marker = 'STOP',
+  traits: object = {},
+): Promise<DapClient> {
   const client = clientOf(createSession());
-  await client.launch({ program, firmware: 'none', memory: '16M' });
+  await client.launch({ program, firmware: 'none', memory: '16M' }, traits);
   await client.breakpoints(source, lineOf(marker, source));
   await client.request('configurationDone');
   await client.event('stopped');

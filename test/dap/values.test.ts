@@ -260,6 +260,26 @@ describe('dap: variables of a compiled program', () => {
     assert.deepEqual(shown(await locals(client)), before);
   });
 
+  it('are marked where they have changed, for clients that show colours', async () => {
+    await client.request('disconnect');
+    client = await stoppedAt(program, VALUES_C, 'STOP', { supportsANSIStyling: true });
+    const sink = async (): Promise<string> =>
+      byName(await rowsOf(client, await scope(client, 'Globals of the file')), 'sink').value;
+    const before = await sink();
+    assert.match(before, /^\d+$/u);
+    await client.next();
+    const after = await sink();
+    assert.match(after, /^\u001b\[33m-?\d+\u001b\[0m$/u);
+    assert.equal(await sink(), after);
+    const variablesReference = await scope(client, 'Globals of the file');
+    const set = { variablesReference, name: 'sink', value: after };
+    assert.match((await client.request<{ value: string }>('setVariable', set)).value, /^-?\d+$/u);
+    await client.next();
+    await client.stepBack();
+    await client.stepBack();
+    assert.equal((await sink()).replaceAll(/\u001b\[\d+m/gu, ''), before);
+  });
+
   it('are looked at by commands of the console', async () => {
     const answer = (text: string) => client.evaluate(text, 'repl');
     assert.equal(await answer('p/x count + 12'), '0x10');
