@@ -1,6 +1,7 @@
 /**
  * Whatever a client sends, and whenever: each request gets exactly one response, and the session goes on. Every request of
- * the protocol is sent with good and with bad arguments in each phase of a session; so are messages that are none.
+ * the protocol is sent with good, bad and random arguments in each phase of a session; so are messages that are none. Answers
+ * and events are judged by the protocol's published types.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import assert from 'node:assert/strict';
@@ -9,6 +10,7 @@ import { encodeGuest, REQUEST } from '../../src/protocol';
 import { storeIo } from '../../src/checkpoint/store/errors';
 import { Emitter } from '../../src/base/events';
 import { DapClient } from '../support/dap-client';
+import { DapSchema } from '../support/dap-schema';
 import { op, ProgramBuilder, reg } from './program';
 import { bareSession, fixture, GUEST, LAUNCH, MAIN, type Fixture } from './support';
 
@@ -157,6 +159,24 @@ const PHASES: Readonly<Record<string, () => Promise<Fixture>>> = {
   },
 };
 
+const schema = new DapSchema();
+
+/** Everything that the adapter has sent is valid. */
+function judge({ client }: Fixture): void {
+  for (const message of client.received) {
+    assert.deepEqual(schema.messageProblems(message), [], JSON.stringify(message).slice(0, 400));
+  }
+}
+
+/** The same numbers each time (mulberry32). */
+const seeded = (seed: number) => (): number => {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+};
+const RANDOM_ROUNDS = 4;
+
 /** After a moment for events that might come too late; DapClient itself refuses second responses. */
 async function settle({ client }: Fixture): Promise<void> {
   await client.raw('cancel', {});
@@ -183,6 +203,20 @@ describe('dap: every request, whenever it comes', () => {
         const f = await make();
         looksRight(await f.client.raw(command, good));
         await settle(f);
+        judge(f);
+      }
+    });
+
+    it(`is answered once, with random arguments: ${phase}`, async () => {
+      const random = seeded(phase.length);
+      for (const command of schema.commands) {
+        if (command === 'disconnect' || command === 'terminate') continue;
+        const f = await make();
+        for (let round = 0; round < RANDOM_ROUNDS; round++) {
+          looksRight(await f.client.raw(command, schema.randomArguments(command, random)));
+        }
+        await settle(f);
+        judge(f);
       }
     });
 
@@ -192,6 +226,7 @@ describe('dap: every request, whenever it comes', () => {
         const f = await make();
         for (const bad of badArguments(good)) looksRight(await f.client.raw(command, bad));
         await settle(f);
+        judge(f);
       }
     });
   }
@@ -204,6 +239,16 @@ describe('dap: every request, whenever it comes', () => {
       for (const response of responses) looksRight(response);
       await settle(f);
     }
+  });
+
+  it('are all requests of the protocol, with arguments that are right', () => {
+    for (const command of schema.commands) assert(command in REQUESTS, command);
+    for (const [command, good] of Object.entries(REQUESTS)) {
+      assert.deepEqual(schema.argumentProblems(command, good), [], command);
+    }
+    assert(schema.argumentProblems('next', { threadId: 'x' }).length > 0, 'the judge sees what is wrong');
+    assert(schema.argumentProblems('setBreakpoints', { source: {}, breakpoints: [{}] }).length > 0);
+    assert(schema.messageProblems({ type: 'event' }).length > 0);
   });
 
   it('knows no request that is not in this list', () => {

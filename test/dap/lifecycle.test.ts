@@ -46,12 +46,19 @@ describe('dap: lifecycle', () => {
   it('answers before it tells', async () => {
     const f = await stopped();
     const told = commandsOf(f).filter((one) => !one.startsWith('chronovisor'));
-    assert.deepEqual(told, ['initialize!', 'launch!', 'initialized', 'configurationDone!', 'stopped']);
+    assert.deepEqual(told, [
+      'initialize!',
+      'launch!',
+      'initialized',
+      'module',
+      'configurationDone!',
+      'stopped',
+    ]);
     await f.client.next();
     assert.deepEqual(
       commandsOf(f)
         .filter((one) => !one.startsWith('chronovisor'))
-        .slice(5),
+        .slice(6),
       ['next!', 'stopped'],
     );
   });

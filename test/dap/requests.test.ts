@@ -51,7 +51,7 @@ describe('dap: frames, sources and modules of a real guest', () => {
     assert.equal(again[0]?.name, 'fib');
     assert(BigInt(await client.evaluate('$sp')) > BigInt(sp.result.split(' ')[0] ?? ''));
     const there = await instant();
-    await client.request('restartFrame', { frameId: again[0]?.id });
+    await client.request('restartFrame', { frameId: again[0].id });
     await client.event('stopped');
     assert.equal(await instant(), there, 'it stands there already');
     assert.match(there, /branch 0/u);
