@@ -76,7 +76,7 @@ const scope: ExpressionScope = {
   baseType: (offset) => TYPES[offset],
   // 7: literal five; 8: itself.
   procedure: (offset) => (offset === 8 ? Uint8Array.of(OP.call2, 8, 0) : Uint8Array.of(lit(5))),
-  entryValue: (bytes) => (bytes[0] === OP.reg0 + 10 ? 77n : undefined),
+  entryValue: (what) => ('register' in what ? (what.register === 10 ? 77n : undefined) : 66n),
   parameterValue: (offset) => (offset === 0x44 ? 88n : undefined),
   variable: (offset) => (offset === 0x33 ? target : undefined),
   variableValue: () => 99n,
@@ -245,6 +245,9 @@ describe('DWARF expressions', () => {
     assert.equal(value(OP.entryValue, 1, OP.reg0 + 10), 77n);
     assert.equal(value(OP.gnuEntryValue, 1, OP.reg0 + 10), 77n);
     assert.equal(value(OP.entryValue, 1, OP.reg0 + 11), undefined);
+    assert.equal(value(OP.entryValue, 2, OP.fbreg, 8), 66n);
+    assert.equal(value(OP.entryValue, 2, OP.regx, 10), 77n);
+    assert.deepEqual(typedValue(OP.entryValue, 3, OP.regvalType, 10, 0x20), { bits: 77n, size: 4 });
     assert.equal(value(OP.parameterRef, 0x44, 0, 0, 0), 88n);
     assert.equal(value(OP.variableValue, 0, 0, 0, 0), 99n);
     // Call frame rules have none of it.

@@ -6,7 +6,8 @@ import { AT, TAG } from './constants';
 import type { Die } from './die';
 import { numberOfAttribute, placeIn } from './location';
 import type { Meaning } from './meaning';
-import { languageOfUnit, sizeOf } from './type-reader';
+import { languageOfUnit } from './languages';
+import { sizeOf } from './type-parts';
 
 /** More are damage. */
 const MAX_DIMENSIONS = 32;

@@ -7,24 +7,12 @@ import type { FrameContext } from '../variables';
 import { AT, TAG } from './constants';
 import { MAX_DEPTH, type Die } from './die';
 import { evaluateDwarfExpression } from './expression';
-import { contextOf, locateAttribute, type Place } from './location';
-import type { Meaning } from './meaning';
+import { contextOf, locateAttribute } from './location';
+import type { Meaning, Passed, Place } from './meaning';
+import { registerIn } from './operands';
 
-/** What a register, or a place relative to the frame, held at the entry: `bytes` describe it. */
-export const entryValue = (bytes: Uint8Array, place: Place): bigint | undefined =>
-  argument(place, (parameter) => {
-    const value = parameter.attribute(AT.location);
-    return value?.kind === 'block' && equalBytes(value.bytes, bytes);
-  });
-
-/** What the caller passed for a parameter (DW_OP_GNU_parameter_ref). */
-export const parameterValue = (parameter: Die, place: Place): bigint | undefined =>
-  argument(place, (one) => {
-    const named = one.reference(one.has(AT.callParameter) ? AT.callParameter : AT.abstractOrigin);
-    return named?.key === parameter.key;
-  });
-
-const argument = (place: Place, isMeant: (parameter: Die) => boolean): bigint | undefined => {
+/** What the caller passed to the function that the frame executes. */
+export const passedValue = (what: Passed, place: Place): bigint | undefined => {
   const { frame, meaning } = place;
   const caller = frame.caller();
   const site = caller && callSiteAt(caller, meaning);
@@ -32,13 +20,25 @@ const argument = (place: Place, isMeant: (parameter: Die) => boolean): bigint | 
     return undefined;
   for (const child of site.children()) {
     const isParameter = child.tag === TAG.callSiteParameter || child.tag === TAG.gnuCallSiteParameter;
-    if (!isParameter || !isMeant(child)) continue;
+    if (!isParameter || !isMeant(child, what)) continue;
     const value = child.attribute(AT.callValue) ?? child.attribute(AT.gnuCallSiteValue);
     if (value?.kind === 'constant') return value.value;
     if (value?.kind !== 'block' || value.bytes.length === 0) return undefined;
     return evaluateDwarfExpression(value.bytes, contextOf(child, { ...place, frame: caller }), []);
   }
   return undefined;
+};
+
+const isMeant = (parameter: Die, what: Passed): boolean => {
+  if ('parameter' in what) {
+    const named = parameter.reference(parameter.has(AT.callParameter) ? AT.callParameter : AT.abstractOrigin);
+    return named?.key === what.parameter.key;
+  }
+  const location = parameter.attribute(AT.location);
+  if (location?.kind !== 'block') return false;
+  return 'register' in what
+    ? registerIn(location.bytes) === what.register
+    : equalBytes(location.bytes, what.at);
 };
 
 /** A call and its return address: at most two instructions (auipc and jalr) lie between. */

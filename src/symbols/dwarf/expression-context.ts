@@ -29,8 +29,8 @@ export interface ExpressionScope {
   baseType(offset: number): ValueType | undefined;
   /** The location expression of another entry (DW_OP_call*); empty when it has none. */
   procedure(offset: number, from: 'unit' | 'section'): Uint8Array | undefined;
-  /** What an expression of a register, or of a memory place, was when the function was entered. */
-  entryValue(bytes: Uint8Array): bigint | undefined;
+  /** What a register, or the place that an expression tells, held when the function was entered. */
+  entryValue(what: { readonly register: number } | { readonly at: Uint8Array }): bigint | undefined;
   /** The value that the caller gave to a parameter, by the offset of its entry in the unit. */
   parameterValue(offset: number): bigint | undefined;
   variable(offset: number): Variable | undefined;

@@ -4,9 +4,9 @@
  * the file around them too (`scope`). Steps, stack and nesting are bounded; expressions from damaged files end with
  * DWARF_BAD_EXPRESSION, values that the frame does not have with Unavailable.
  */
-import { ByteReader } from '../bytes';
 import type { Location, Piece } from '../variables';
 import type { ExpressionContext, ExpressionScope } from './expression-context';
+import { bitsOfBytes, constantOperand, readerOf, registerIn } from './operands';
 import {
   binary,
   bytesOf,
@@ -122,30 +122,12 @@ class ExpressionMachine {
         const address = reader.unsigned(scope?.addressSize ?? 8);
         return this.push(scope?.inGuest(address) ?? address);
       }
-      case 0x08:
-        return this.push(BigInt(reader.u8()));
-      case 0x09:
-        return this.push(BigInt(reader.i8()));
-      case 0x0a:
-        return this.push(BigInt(reader.u16()));
-      case 0x0b:
-        return this.push(BigInt(reader.i16()));
-      case 0x0c:
-        return this.push(BigInt(reader.u32()));
-      case 0x0d:
-        return this.push(BigInt(reader.i32()));
-      case 0x0e:
-        return this.push(reader.u64());
-      case 0x0f:
-        return this.push(reader.i64());
-      case 0x10: // DW_OP_constu
-        return this.push(reader.uleb64());
-      case 0x11: // DW_OP_consts
-        return this.push(reader.sleb64());
       case 0x92: // DW_OP_bregx
         return this.push(this.register(reader.uleb()) + reader.sleb64());
-      default:
-        return false;
+      default: {
+        const value = constantOperand(op, reader);
+        return value !== undefined && this.push(value);
+      }
     }
   }
 
@@ -332,12 +314,8 @@ class ExpressionMachine {
       case 0xfc:
         return this.push(this.scope().indexed(reader.uleb()));
       case 0xa3: // DW_OP_entry_value
-      case 0xf3: {
-        const bytes = reader.block(reader.uleb());
-        return this.push(
-          this.known(this.scope().entryValue(bytes), 'the value at the entry of the function'),
-        );
-      }
+      case 0xf3:
+        return this.entryValue(reader.block(reader.uleb()));
       case 0xfa: // DW_OP_GNU_parameter_ref
         return this.push(this.known(this.scope().parameterValue(reader.u32()), "the caller's argument"));
       case 0xfd: {
@@ -348,6 +326,17 @@ class ExpressionMachine {
       default:
         return false;
     }
+  }
+
+  /** Of a register, of a register read as a base type (2.5.1.4.2), or of a place. */
+  private entryValue(bytes: Uint8Array): true {
+    const inner = readerOf(bytes);
+    const op = inner.done ? 0 : inner.u8();
+    const isTyped = op === 0xa5 || op === 0xf5;
+    const register = isTyped ? inner.uleb() : registerIn(bytes);
+    const value = this.scope().entryValue(register === undefined ? { at: bytes } : { register });
+    const known = this.known(value, 'the value at the entry of the function');
+    return this.pushValue(typed(known, isTyped ? this.typeAt(inner.uleb()) : undefined));
   }
 
   private call(offset: number, from: 'unit' | 'section'): true {
@@ -377,7 +366,10 @@ class ExpressionMachine {
 
   /** Operand of the typed operations; 0 stands for the generic type. */
   private baseType(): ValueType | undefined {
-    const offset = this.reader.uleb();
+    return this.typeAt(this.reader.uleb());
+  }
+
+  private typeAt(offset: number): ValueType | undefined {
     if (offset === 0) return undefined;
     return this.scope().baseType(offset) ?? this.reader.fail('refers to a type that is no base type');
   }
@@ -433,9 +425,3 @@ class ExpressionMachine {
     return this.stack.at(-1 - depth) ?? this.reader.fail('takes a value from an empty stack');
   }
 }
-
-const readerOf = (bytes: Uint8Array): ByteReader =>
-  new ByteReader(bytes, { code: 'DWARF_BAD_EXPRESSION', name: 'a DWARF expression' });
-
-const bitsOfBytes = (bytes: Uint8Array): bigint =>
-  bytes.reduceRight((bits, byte) => (bits << 8n) | BigInt(byte), 0n);

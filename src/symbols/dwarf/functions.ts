@@ -1,19 +1,45 @@
 /** Functions of one unit: DW_TAG_subprogram with code, and what was inlined into them (DWARF 5, 3.3). */
+import { UserError } from '../../base/errors';
 import type { AddressRange } from '../range-index';
 import { AT, TAG } from './constants';
+import { Die } from './die';
 import { constantOf } from './forms';
+import { hasNamespaces, qualifiedName } from './qualified-names';
 import { follow } from './references';
 import type { Entry, Unit } from './unit';
 
-export interface DwarfFunction {
-  readonly name: string;
-  readonly ranges: readonly AddressRange[];
-  /** Of its entry, in the section of its unit. */
-  readonly offset: number;
-  /** How deep among inlined functions: 0 for the function itself. */
-  readonly depth: number;
-  /** For an inlined one: where it was called. `callFile` indexes the unit's line table. */
-  readonly call?: { readonly file: number; readonly line: number };
+export class DwarfFunction {
+  private full: string | undefined;
+
+  constructor(
+    private readonly unit: Unit,
+    readonly name: string,
+    readonly ranges: readonly AddressRange[],
+    /** Of its entry, in the section of its unit. */
+    readonly offset: number,
+    /** How deep among inlined functions: 0 for the function itself. */
+    readonly depth: number,
+    /** For an inlined one: where it was called. `file` indexes the unit's line table. */
+    readonly call: { readonly file: number; readonly line: number } | undefined,
+  ) {}
+
+  /** With namespaces and classes around it: made when asked for, as few functions are ever shown. */
+  get fullName(): string {
+    return (this.full ??= this.readFullName());
+  }
+
+  private readFullName(): string {
+    const { unit, offset, name } = this;
+    try {
+      if (!hasNamespaces(unit)) return name;
+      const die = Die.at({ unit, offset });
+      return (die && qualifiedName(die)) ?? name;
+    } catch (error) {
+      // Of a damaged unit its own name is enough.
+      if (error instanceof UserError) return name;
+      throw error;
+    }
+  }
 }
 
 const WANTED: ReadonlySet<number> = new Set([
@@ -65,12 +91,14 @@ const makeFunction = (unit: Unit, entry: Entry, depth: number): DwarfFunction | 
   if (ranges.length === 0) return undefined;
   const name = nameOf(unit, entry);
   if (name === undefined) return undefined;
-  const { offset } = entry;
-  if (entry.abbreviation.tag !== TAG.inlinedSubroutine) return { name, ranges, offset, depth };
-  const file = Number(constantOf(entry.attributes.get(AT.callFile)) ?? 0n);
-  const line = Number(constantOf(entry.attributes.get(AT.callLine)) ?? 0n);
-  return { name, ranges, offset, depth, call: { file, line } };
+  const call = entry.abbreviation.tag === TAG.inlinedSubroutine ? callOf(entry) : undefined;
+  return new DwarfFunction(unit, name, ranges, entry.offset, depth, call);
 };
+
+const callOf = ({ attributes }: Entry): { file: number; line: number } => ({
+  file: Number(constantOf(attributes.get(AT.callFile)) ?? 0n),
+  line: Number(constantOf(attributes.get(AT.callLine)) ?? 0n),
+});
 
 /** Longest chain of origins followed: a concrete instance, its abstract one and its declaration make three. */
 const MAX_ORIGINS = 8;

@@ -5,15 +5,14 @@
  */
 import { UserError } from '../../base/errors';
 import type { FrameContext, Location } from '../variables';
-import { entryValue, parameterValue } from './call-sites';
 import { AT, TAG } from './constants';
 import type { Die } from './die';
 import { evaluateDwarfExpression, evaluateLocation } from './expression';
 import type { ExpressionContext, ExpressionScope } from './expression-context';
 import { expressionAt } from './location-lists';
-import type { Meaning } from './meaning';
+import type { Meaning, Passed, Place } from './meaning';
 import type { ValueType } from './stack-values';
-import { numberType } from './type-reader';
+import { numberType } from './type-parts';
 
 /** RISC-V psABI: the thread pointer. */
 const TP = 4;
@@ -21,18 +20,6 @@ const TP = 4;
 /** How many descriptions one location may need, and how far they may be nested. */
 const MAX_EVALUATIONS = 200;
 const MAX_NESTING = 16;
-
-/** A frame while a location in it is worked out. */
-export interface Place {
-  readonly frame: FrameContext;
-  readonly meaning: Meaning;
-  /** How many descriptions wait for each other. */
-  readonly depth: number;
-  /** How many were needed so far. */
-  readonly work: { evaluations: number };
-  /** For DW_OP_push_object_address. */
-  readonly object?: bigint;
-}
 
 export const placeIn = (frame: FrameContext, meaning: Meaning): Place => ({
   frame,
@@ -155,13 +142,13 @@ class FrameScope implements ExpressionScope {
     return die && expressionOf(die, AT.location, this.place);
   }
 
-  entryValue(bytes: Uint8Array): bigint | undefined {
-    return entryValue(bytes, this.deeper());
+  entryValue(what: Exclude<Passed, { parameter: Die }>): bigint | undefined {
+    return this.place.meaning.valueAtEntry(what, this.deeper());
   }
 
   parameterValue(offset: number): bigint | undefined {
     const parameter = this.die.at(offset, 'unit');
-    return parameter && parameterValue(parameter, this.deeper());
+    return parameter && this.place.meaning.valueAtEntry({ parameter }, this.deeper());
   }
 
   variable(offset: number): ReturnType<ExpressionScope['variable']> {

@@ -1,8 +1,24 @@
 /** What the readers of types, variables and scopes share, and how they reach each other: one for a file at a place. */
 import type { Type } from '../types';
-import type { Variable } from '../variables';
+import type { FrameContext, Variable } from '../variables';
 import type { DebugInfo } from './debug-info';
 import type { Die } from './die';
+
+/** A frame while a location in it is worked out. */
+export interface Place {
+  readonly frame: FrameContext;
+  readonly meaning: Meaning;
+  /** How many descriptions wait for each other. */
+  readonly depth: number;
+  /** How many were needed so far. */
+  readonly work: { evaluations: number };
+  /** For DW_OP_push_object_address. */
+  readonly object?: bigint;
+}
+
+/** What a caller passed: in a register, in a place that an expression tells, or for a parameter. */
+export type Passed =
+  { readonly register: number } | { readonly at: Uint8Array } | { readonly parameter: Die };
 
 export interface Meaning {
   readonly info: DebugInfo;
@@ -20,6 +36,8 @@ export interface Meaning {
   qualifiedName(die: Die): string | undefined;
   /** The entry that defines what `die` only declares. */
   definitionOf(die: Die): Die | undefined;
+  /** What was passed to the function that the frame executes, when it was entered. */
+  valueAtEntry(what: Passed, place: Place): bigint | undefined;
   /** Of a symbol in the ELF symbol table, in the guest. */
   symbolAddress(name: string): bigint | undefined;
   /** The function that was compiled to the code at an address of the file (not one inlined there). */

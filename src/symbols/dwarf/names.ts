@@ -7,7 +7,7 @@ import type { DebugInfo } from './debug-info';
 import { AT, TAG } from './constants';
 import { canonicalBaseName } from './base-names';
 import { Die } from './die';
-import { QualifiedNames } from './qualified-names';
+import { qualifiedName } from './qualified-names';
 import type { Entry, Unit } from './unit';
 
 /** 'struct' is also class and interface: a declaration may say one and the definition the other. */
@@ -75,8 +75,6 @@ export class NameIndex {
   private readonly byUnit = new Map<Unit, ReadonlyMap<string, Named>>();
   private rest: Generator<Unit> | undefined;
 
-  readonly qualified = new QualifiedNames();
-
   constructor(private readonly info: DebugInfo) {}
 
   /** The best entry of the whole file; `enough` is the rank that ends the search. */
@@ -130,7 +128,7 @@ export class NameIndex {
     for (let one = units.pop(); one !== undefined; one = units.pop()) {
       if (visited.has(one)) continue;
       visited.add(one);
-      for (const imported of new UnitScan(one, names, this.qualified).run()) units.push(imported);
+      for (const imported of new UnitScan(one, names).run()) units.push(imported);
     }
   }
 }
@@ -148,7 +146,6 @@ class UnitScan {
   constructor(
     private readonly unit: Unit,
     private readonly names: Map<string, Named>,
-    private readonly qualified: QualifiedNames,
   ) {}
 
   /** Units that this one imports (DW_TAG_imported_unit). */
@@ -210,7 +207,7 @@ class UnitScan {
     if (!entry.attributes.has(AT.specification)) return undefined;
     // A definition outside of its class: the declaration says where it belongs.
     const die = Die.at({ unit: this.unit, offset: entry.offset });
-    return die && this.qualified.nameOf(die);
+    return die && qualifiedName(die);
   }
 
   private import(entry: Entry): void {

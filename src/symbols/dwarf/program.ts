@@ -5,15 +5,18 @@
 import type { NamedSymbol } from '../symbol-index';
 import type { Type } from '../types';
 import type { FunctionScope, FunctionTypeOf, TypedSymbols, Variable } from '../variables';
+import { passedValue } from './call-sites';
 import { AT, TAG } from './constants';
 import type { DebugInfo } from './debug-info';
 import { Die, MAX_DEPTH } from './die';
 import type { DwarfFunction } from './functions';
 import { constantOf } from './forms';
-import type { Meaning } from './meaning';
+import type { Meaning, Passed, Place } from './meaning';
 import { kindOfTag, type NameIndex, type NameKind, type Rank } from './names';
+import { qualifiedName } from './qualified-names';
 import { blocksOf } from './scopes';
-import { languageOfUnit, TypeReader } from './type-reader';
+import { languageOfUnit } from './languages';
+import { TypeReader } from './type-reader';
 import type { Unit } from './unit';
 import { makeVariable } from './variable';
 
@@ -56,7 +59,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
         const die = Die.at({ unit, offset: found.offset });
         return die && blocksOf(die, address, this);
       });
-      scopes.push({ name: found.name, isInlined, blocks: blocks ?? [{ variables: [] }] });
+      scopes.push({ name: found.fullName, isInlined, blocks: blocks ?? [{ variables: [] }] });
     }
     return scopes;
   }
@@ -118,7 +121,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
   }
 
   qualifiedName(die: Die): string | undefined {
-    return this.names.qualified.nameOf(die);
+    return qualifiedName(die);
   }
 
   definitionOf(die: Die): Die | undefined {
@@ -128,6 +131,10 @@ export class DwarfProgram implements TypedSymbols, Meaning {
     if (kind === undefined || name === undefined) return undefined;
     const found = this.names.find(kind, name, 3);
     return found?.rank === 3 ? found.die : undefined;
+  }
+
+  valueAtEntry(what: Passed, place: Place): bigint | undefined {
+    return passedValue(what, place);
   }
 
   symbolAddress(name: string): bigint | undefined {

@@ -1,7 +1,7 @@
 /** What stands around entries of a unit: namespaces and classes, for their full names (DWARF 5, 3.2.2). */
 import { AT, TAG } from './constants';
 import type { Die } from './die';
-import { languageOfUnit } from './type-reader';
+import { languageOfUnit } from './languages';
 import type { Unit } from './unit';
 
 interface Container {
@@ -80,21 +80,12 @@ class Containers {
 /** Units whose containers are kept. */
 const MAX_UNITS = 16;
 
-export class QualifiedNames {
+/** The containers of the units of one set that were asked for last. */
+export class ContainerCache {
   private readonly byUnit = new Map<Unit, Containers>();
 
-  /** The name with what stands around it, in languages that have namespaces. Throws DWARF_BAD_SECTION. */
-  nameOf(die: Die): string | undefined {
-    const name = die.anyName;
-    const language = languageOfUnit(die.unit);
-    if (name === undefined || (language !== 'c++' && language !== 'rust')) return name;
-    let home = die;
-    for (home of die.origins());
-    const around = this.containersOf(home.unit).around(home.offset);
-    return around === '' ? name : `${around}::${name}`;
-  }
-
-  private containersOf(unit: Unit): Containers {
+  /** Throws DWARF_BAD_SECTION. */
+  of(unit: Unit): Containers {
     let containers = this.byUnit.get(unit);
     if (containers === undefined) {
       containers = new Containers(unit);
@@ -105,3 +96,18 @@ export class QualifiedNames {
     return containers;
   }
 }
+
+/** The name with what stands around it, in languages that have namespaces. Throws DWARF_BAD_SECTION. */
+export const qualifiedName = (die: Die): string | undefined => {
+  const name = die.anyName;
+  if (name === undefined || !hasNamespaces(die.unit)) return name;
+  let home = die;
+  for (home of die.origins());
+  const around = home.unit.set.containers.of(home.unit).around(home.offset);
+  return around === '' ? name : `${around}::${name}`;
+};
+
+export const hasNamespaces = (unit: Unit): boolean => {
+  const language = languageOfUnit(unit);
+  return language === 'c++' || language === 'rust';
+};

@@ -77,14 +77,19 @@ const variablesOf = (
 ): Variable[] => {
   const abstract = block.has(AT.abstractOrigin) ? abstractOf(block) : undefined;
   if (abstract === undefined) return own.flatMap((die) => variableOf(die, meaning));
-  const byOrigin = new Map(own.map((die) => [die.origin?.key ?? die.key, die]));
+  // GCC describes a parameter twice that it replaced by a constant in a clone: both are shown.
+  const byOrigin = new Map<string, Die[]>();
+  for (const die of own) {
+    const key = die.origin?.key ?? die.key;
+    byOrigin.set(key, [...(byOrigin.get(key) ?? []), die]);
+  }
   const ordered: Die[] = [];
   const visit = (die: Die, depth: number): void => {
     for (const child of die.children()) {
       const concrete = byOrigin.get(child.key);
       if (concrete !== undefined) {
         byOrigin.delete(child.key);
-        ordered.push(concrete);
+        ordered.push(...concrete);
       } else if (completed.has(child.key)) {
         continue;
       } else if (VARIABLES.has(child.tag)) {

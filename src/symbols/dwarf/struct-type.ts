@@ -10,7 +10,8 @@ import { evaluateDwarfExpression } from './expression';
 import { constantOf } from './forms';
 import { contextOf, placeIn } from './location';
 import type { Meaning } from './meaning';
-import { languageOfUnit, numberType, sizeOf } from './type-reader';
+import { languageOfUnit } from './languages';
+import { numberType, sizeOf } from './type-parts';
 
 interface Parts {
   readonly members: readonly Member[];

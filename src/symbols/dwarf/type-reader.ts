@@ -3,15 +3,15 @@
  * What cannot be read is `void` with a name that says so, and chains that never reach a type of their own (a typedef of
  * itself) end as that: users may follow targets and elements without counting.
  */
-import { languageOf } from './languages';
 import { lazily } from '../lazily';
-import type { BaseEncoding, EnumType, FunctionType, Language, PointerType, Type, VoidType } from '../types';
+import type { EnumType, FunctionType, PointerType, Type, VoidType } from '../types';
 import { readArray } from './array-type';
 import { AT, TAG } from './constants';
 import { MAX_DEPTH, type Die } from './die';
-import { constantOf } from './forms';
+import { languageOfUnit } from './languages';
 import type { Meaning } from './meaning';
 import { readStruct } from './struct-type';
+import { encodingOf, numberType, sizeOf, type NumberType } from './type-parts';
 import type { Unit } from './unit';
 
 /** Types kept; beyond it those of the units read first are dropped. A unit of the Linux kernel has some 20,000. */
@@ -271,50 +271,6 @@ const CHAINED: ReadonlySet<number> = new Set([
   TAG.immutableType,
   TAG.dynamicType,
 ]);
-
-/** Bytes by DW_AT_byte_size, or by DW_AT_bit_size rounded up. */
-export const sizeOf = (die: Die): number | undefined => {
-  const bytes = die.constant(AT.byteSize);
-  if (bytes !== undefined) return toSize(bytes);
-  const bits = die.constant(AT.bitSize);
-  return bits === undefined ? undefined : toSize((bits + 7n) / 8n);
-};
-
-/** A size of a damaged file may be anything. */
-const toSize = (size: bigint): number | undefined =>
-  size >= 0n && size < 1n << 48n ? Number(size) : undefined;
-
-export const languageOfUnit = (unit: Unit): Language =>
-  languageOf(unit.language, Number(constantOf(unit.root.attributes.get(AT.languageName)) ?? 0n));
-
-/** DWARF 5, 7.8. */
-const ENCODINGS: Readonly<Record<number, BaseEncoding>> = {
-  0x01: 'address',
-  0x02: 'boolean',
-  0x03: 'complexFloat',
-  0x04: 'float',
-  0x05: 'signed',
-  0x06: 'signedChar',
-  0x07: 'unsigned',
-  0x08: 'unsignedChar',
-  0x10: 'utf', // DW_ATE_UTF
-  0x11: 'utf', // DW_ATE_UCS
-  0x12: 'unsignedChar', // DW_ATE_ASCII
-};
-
-const encodingOf = (die: Die): BaseEncoding => ENCODINGS[Number(die.constant(AT.encoding) ?? 0n)] ?? 'other';
-
-export interface NumberType {
-  readonly byteSize: number;
-  readonly encoding: BaseEncoding;
-}
-
-/** The base type under names and qualifiers. */
-export const numberType = (type: Type): NumberType | undefined => {
-  let at = type;
-  while (at.kind === 'typedef' || at.kind === 'qualified') at = at.target;
-  return at.kind === 'base' ? at : undefined;
-};
 
 const isSigned = ({ encoding }: NumberType): boolean => encoding === 'signed' || encoding === 'signedChar';
 

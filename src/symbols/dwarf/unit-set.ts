@@ -3,6 +3,7 @@
  * a .dwp package. Headers alone are read, on first use. References stay within a set, but for those to its supplement.
  */
 import type { LazyAbbreviations } from './abbrev';
+import { ContainerCache } from './qualified-names';
 import type { DwarfSections } from './sections';
 import { Unit } from './unit';
 import { readUnitHeader } from './unit-header';
@@ -27,6 +28,7 @@ export class UnitSet {
   readonly skeleton: Unit | undefined;
   /** Abbreviation tables by offset, shared by units. */
   readonly abbreviations = new Map<number, LazyAbbreviations>();
+  readonly containers = new ContainerCache();
   private info: readonly Unit[] | undefined;
   private typeUnits: ReadonlyMap<bigint, Unit> | undefined;
 
