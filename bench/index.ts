@@ -13,9 +13,10 @@ import { loops } from './loops';
 import { qemuMissing, qemuVersion } from './qemu';
 import { RESUME, resumeOnce } from './resuming';
 import { seek } from './seek';
+import { symbols, SYMBOLS_ONCE, symbolsOnce } from './symbols';
 import { meets, type Bench, type BenchResult, type Figure } from './types';
 
-const benches: Readonly<Record<string, Bench>> = { loops, boot, checkpoint, seek, launch, harts };
+const benches: Readonly<Record<string, Bench>> = { loops, boot, checkpoint, seek, launch, harts, symbols };
 
 const machine = (): string =>
   `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}, ` +
@@ -66,9 +67,13 @@ function all(json: boolean): void {
 async function main(args: readonly string[]): Promise<void> {
   const names = args.filter((arg) => !arg.startsWith('-'));
   const json = args.includes('--json');
-  const [name, path] = names;
+  const [name, path, where] = names;
   if (name === RESUME && path !== undefined) {
     await resumeOnce(path);
+    return;
+  }
+  if (name === SYMBOLS_ONCE && path !== undefined && where !== undefined) {
+    symbolsOnce(path, where);
     return;
   }
   if (name === undefined) {

@@ -18,7 +18,7 @@ const TARGET_MS = 150;
 export const RESUME = 'resume-once';
 
 /** All benches are one file when they are bundled. */
-const script = __filename.endsWith('.ts') ? join(__dirname, 'index.ts') : __filename;
+export const benchScript = __filename.endsWith('.ts') ? join(__dirname, 'index.ts') : __filename;
 
 const program = (): Uint8Array => fillThenCompute(RAM_BYTES - MiB);
 
@@ -43,7 +43,7 @@ export async function resuming(): Promise<Omit<BenchResult, 'name'>> {
     await archive.close();
     const runs: Resumed[] = [];
     for (let repeat = 0; repeat < REPEATS; repeat++) {
-      const args = [...process.execArgv, script, RESUME, path];
+      const args = [...process.execArgv, benchScript, RESUME, path];
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
       if (status !== 0) throw new Error(`the guest does not resume: ${stderr}`);
       runs.push(JSON.parse(stdout) as Resumed);
