@@ -29,7 +29,12 @@ export const TYPED_BUILDS: readonly TypedBuild[] = [
   { name: 'gcc-5-O0', compiler: ELF_GCC, language: 'c', flags: ['-gdwarf-5', '-O0'] },
   { name: 'gcc-5-O2', compiler: ELF_GCC, language: 'c', flags: ['-gdwarf-5', '-O2'] },
   { name: 'gcc-5-64-O1', compiler: ELF_GCC, language: 'c', flags: ['-gdwarf-5', '-gdwarf64', '-O1'] },
-  { name: 'clang-5-O1', compiler: CLANG, language: 'c', flags: [...CLANG_TARGET, '-gdwarf-5', '-O1'] },
+  {
+    name: 'clang-5-O1',
+    compiler: CLANG,
+    language: 'c',
+    flags: [...CLANG_TARGET, '-gdwarf-5', '-gpubnames', '-O1'],
+  },
   { name: 'clang-4-O0', compiler: CLANG, language: 'c', flags: [...CLANG_TARGET, '-gdwarf-4', '-O0'] },
   { name: 'g++-2-O0', compiler: ELF_GXX, language: 'c++', flags: [...CXX, '-gdwarf-2', '-O0'] },
   { name: 'g++-5-O2', compiler: ELF_GXX, language: 'c++', flags: [...CXX, '-gdwarf-5', '-O2'] },

@@ -3,7 +3,7 @@
  * only until what is asked for is found; of a name the best entry is kept, and nothing of what is not a name. A unit
  * that is preferred is scanned for itself.
  */
-import type { DebugInfo } from './debug-info';
+import type { DebugInfo, UnitInfo } from './debug-info';
 import { AT, TAG } from './constants';
 import { canonicalBaseName } from './base-names';
 import { Die } from './die';
@@ -80,20 +80,35 @@ export class NameIndex {
   /** The best entry of the whole file; `enough` is the rank that ends the search. */
   find(kind: NameKind, name: string, enough: Rank): FoundName | undefined {
     const key = keyOf(kind, name);
-    this.rest ??= this.allUnits();
+    const rest = this.indexedUnits(kind, name) ?? (this.rest ??= this.allUnits());
     for (;;) {
       const known = this.found.get(key);
       if (known !== undefined && known.rank >= enough) return this.open(known);
-      const next = this.rest.next();
+      const next = rest.next();
       if (next.done === true || this.found.size >= MAX_NAMES) return known && this.open(known);
       this.info.attempt(() => this.scan(next.value, this.visited, this.found));
     }
   }
 
+  /** Those that an index of the file leads to; undefined: none can tell. */
+  private indexedUnits(kind: NameKind, name: string): Generator<Unit> | undefined {
+    // Every unit has its base types; of template arguments there are several spellings.
+    if (kind === 'base' || name.includes('<')) return undefined;
+    const { sections } = this.info;
+    const byPart = sections.source('names').size > 0;
+    if (!byPart && sections.source('gdb_index').size === 0) return undefined;
+    const infos = this.info.unitsNaming(byPart ? (name.split('::').at(-1) ?? name) : name);
+    return infos && this.unitsOf(infos);
+  }
+
   /** Units with code first: most names are found there. */
-  private *allUnits(): Generator<Unit> {
+  private allUnits(): Generator<Unit> {
+    return this.unitsOf(this.info.units());
+  }
+
+  private *unitsOf(infos: readonly UnitInfo[]): Generator<Unit> {
     const sets = new Set<Unit['set']>();
-    for (const { unit } of this.info.units()) {
+    for (const { unit } of infos) {
       if (unit === undefined) continue;
       sets.add(unit.set);
       yield unit;
