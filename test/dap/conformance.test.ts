@@ -5,6 +5,9 @@
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { capabilities } from '../../src/dap/capabilities';
 import { encodeMessage, MessageReader, serve } from '../../src/dap/framing';
 import { encodeGuest, REQUEST } from '../../src/protocol';
 import { storeIo } from '../../src/checkpoint/store/errors';
@@ -253,6 +256,21 @@ describe('dap: every request, whenever it comes', () => {
 
   it('knows no request that is not in this list', () => {
     for (const command of fixture(program()).session.commands) assert(command in REQUESTS, command);
+  });
+
+  it('says in docs/dap.md what it can, and why not', () => {
+    const told = new Map<string, string[]>();
+    for (const line of readFileSync(join(__dirname, '../../docs/dap.md'), 'utf8').split('\n')) {
+      const [, name = '', ...cells] = line.split('|').map((cell) => cell.trim());
+      if (/^support|^additional|^breakpointModes|^exceptionBreakpointFilters/u.test(name))
+        told.set(name, cells);
+    }
+    for (const name of schema.fieldsOf('Capabilities')) {
+      if (name === 'completionTriggerCharacters') continue;
+      const row = told.get(name) ?? assert.fail(`${name} has no row`);
+      assert.equal(row[0], name in capabilities ? '◆' : '–', name);
+      assert.equal((row[6] ?? '') !== '', !(name in capabilities), `${name}: why not`);
+    }
   });
 
   it('ignores what is no request', () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDisk, parseLaunch } from '../../src/protocol';
+import { parseSymbolFile } from '../../src/protocol/symbol-files';
 
 interface Property {
   readonly default?: unknown;
@@ -50,7 +51,8 @@ describe('extension: manifest', () => {
       const parsed: Record<string, unknown> = { ...parseLaunch({ program: 'a.elf', [name]: value }) };
       assert.deepEqual(parsed[key], defaults[key], name);
     }
-    const known = [...Object.keys(defaults), 'initrd', 'memory', 'store', 'checkpoint'].filter(
+    const optional = ['initrd', 'memory', 'store', 'checkpoint', 'threads', 'userContext'];
+    const known = [...Object.keys(defaults), ...optional].filter(
       (key) => key !== 'memoryBytes' && key !== 'noDebug',
     );
     assert.deepEqual(Object.keys(declared).sort(), known.sort());
@@ -64,6 +66,10 @@ describe('extension: manifest', () => {
     const disk = attributes['disks']?.items?.properties ?? {};
     assert.deepEqual(Object.keys(disk).sort(), ['file', 'format', 'readOnly', 'slot']);
     for (const format of disk['format']?.enum ?? assert.fail('format')) parseDisk({ file: 'd', format });
+    const symbolFile = attributes['symbolFiles']?.items?.properties ?? {};
+    assert.deepEqual(Object.keys(symbolFile).sort(), ['address', 'file', 'offset', 'process', 'space']);
+    for (const space of symbolFile['space']?.enum ?? assert.fail('space'))
+      parseSymbolFile({ file: 'd', space });
   });
 
   it('has snippets that launch', () => {

@@ -42,6 +42,12 @@ export class DapSchema {
     return names.map(decapitalized).filter((command) => !REVERSE.has(command) && command !== '');
   }
 
+  /** Names of the fields of a type. */
+  fieldsOf(name: string): string[] {
+    const type = this.declared.get(name);
+    return type === undefined ? [] : this.checker.getPropertiesOfType(type).map((field) => field.name);
+  }
+
   /** What is wrong with the arguments of a request; empty: nothing. */
   argumentProblems(command: string, value: unknown): string[] {
     const type = this.argumentsType(command);
