@@ -16,6 +16,7 @@ import type { FrameContext } from '../symbols/variables';
 import type { HartView } from '../timetravel/api';
 import type { SessionContext } from './context';
 import type { Frame } from './frames';
+import { remembered, type RememberedSymbols } from './remembered';
 
 /** Where an expression is evaluated. */
 export interface Scope {
@@ -49,12 +50,19 @@ export function compile(text: string): Compiled {
 /** The same, with type and place of the value. */
 export function compileValue(text: string): (scope: Scope) => Value {
   const valueOf = compileExpression(text);
-  return (scope) => valueOf(expressionContext(scope));
+  let known: { readonly of: Symbols; readonly symbols: RememberedSymbols } | undefined;
+  return (scope) => {
+    if (known?.of !== scope.symbols) known = { of: scope.symbols, symbols: remembered(scope.symbols) };
+    return valueOf(expressionContext(scope, known.symbols));
+  };
 }
 
 /** What an expression sees in a scope. */
-export function expressionContext(scope: Scope): ExpressionContext {
-  const { view, symbols, frame } = scope;
+export function expressionContext(
+  scope: Scope,
+  symbols: RememberedSymbols = scope.symbols,
+): ExpressionContext {
+  const { view, frame } = scope;
   return {
     view: machineView(view, scope),
     symbols,
@@ -76,7 +84,7 @@ export function expressionContext(scope: Scope): ExpressionContext {
 }
 
 /** Where a hart stands now. Unwound only when a variable asks for more than registers. */
-function liveFrame(view: HartView, symbols: Symbols): FrameContext {
+function liveFrame(view: HartView, symbols: RememberedSymbols): FrameContext {
   const machine = machineView(view);
   let frames: readonly UnwoundFrame[] | undefined;
   const unwound = (): readonly UnwoundFrame[] => (frames ??= unwind(machine, symbols, { maxFrames: 2 }));
@@ -87,7 +95,10 @@ function liveFrame(view: HartView, symbols: Symbols): FrameContext {
     register: (number) => (number < 32 ? view.x(number) : view.f(number - 32)),
     read,
     get cfa() {
-      return unwound()[0]?.cfa;
+      // Most often a register and a number: no walk is needed for that.
+      const rule = symbols.frameInfoAt(view.pc)?.cfa;
+      if (rule?.kind !== 'register') return unwound()[0]?.cfa;
+      return BigInt.asUintN(64, view.x(rule.register) + rule.offset);
     },
     caller: () => {
       const frame = unwound()[1];
