@@ -1,6 +1,6 @@
 /**
- * Semantics against models of their own (integer), and what they ask of the engine (float, system). The engine has a
- * judge from outside besides: lockstep with QEMU.
+ * Semantics against models of their own (integer), and what they ask of the engine (float, system). Both have a judge from
+ * outside besides: integer-qemu.test.ts, and lockstep with QEMU.
  */
 import assert from 'node:assert/strict';
 import { defined } from '../../src/base/errors';
@@ -15,6 +15,7 @@ import {
   registerModels,
   unaryModels,
 } from './models';
+import { immediates, mask64, operandsOf } from './operands';
 import { Random } from './random';
 
 const machine = new BenchMachine();
@@ -24,18 +25,6 @@ const rowOf = (name: string): Row =>
     name,
   );
 const none: Operands = { rd: 0, rs1: 0, rs2: 0, rs3: 0, imm: 0, rm: 0 };
-const mask64 = (1n << 64n) - 1n;
-const rounds = 150;
-
-const edges = [0n, 1n, 2n, 63n, 64n, 0x7fn, 0x80n, 0xffffn, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn]
-  .concat([0xffff_ffff_8000_0000n, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, mask64, mask64 - 1n])
-  .concat([0x0100_0001_0000_0080n, 0x8000_0000_8000_0000n]);
-
-const value = (random: Random): bigint => {
-  const kind = random.below(4);
-  if (kind === 0) return random.pick(edges);
-  return kind === 1 ? random.long() >> BigInt(random.below(64)) : random.long();
-};
 
 /** Runs with rs1 = x5, rs2 = x6, rd = one of x5, x6, x7; returns rd. */
 function compute(row: Row, a: bigint, b: bigint, imm: number, rd: number): bigint {
@@ -46,15 +35,6 @@ function compute(row: Row, a: bigint, b: bigint, imm: number, rd: number): bigin
 }
 
 const isPlain = (row: Row): boolean => row.semantics.pure && row.length === 4 && row.name !== 'auipc';
-
-/** The bits that an instruction's immediate is made of: none, all, the highest, all others. */
-const immediates = [0, -1, 0x8000_0000, 0x7fff_ffff];
-
-/** Operands of chance, and every pair of edges: what goes wrong for MIN / -1 alone chance would not find. */
-function* operandsOf(random: Random): Generator<[bigint, bigint]> {
-  for (let n = 0; n < rounds; n++) yield [value(random), n % 9 === 0 ? a64(random) : value(random)];
-  for (const a of edges) for (const b of edges) yield [a, b];
-}
 
 function checkRow(row: Row): void {
   const random = new Random(row.match);
@@ -73,8 +53,6 @@ function checkRow(row: Row): void {
     assert.equal(actual, BigInt.asUintN(64, expected), `${row.name} ${a} ${b} ${imm}`);
   }
 }
-const a64 = (random: Random): bigint => random.pick([0n, mask64, 0x8000_0000_0000_0000n]);
-
 describe('integer semantics', () => {
   for (const row of ROWS.filter((r) => isPlain(r) && !r.name.startsWith('prefetch'))) {
     it(`${row.name} computes what the manual says`, () => checkRow(row));

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import type { FloatFunction } from '../../src/isa/types';
 import { emitSoftFloat } from '../../src/machine/engine/softfloat';
 import { I32T, ModuleBuilder } from '../../src/wasm';
+import { VECTOR_TOOLS } from '../support/qemu-vectors';
 import { requireTool } from '../support/tools';
 import { model, type Outcome } from './softfloat-model';
-import { runOnQemu, type Vector } from './softfloat-qemu';
+import { judge, type Vector } from './softfloat-qemu';
 import { Random, corners, operandsFor, shapes, type Shape } from './softfloat-vectors';
 
 const FLAGS_ADDRESS = 64;
@@ -88,11 +89,11 @@ describe('soft float', () => {
   });
 
   it('agrees with QEMU', function () {
-    requireTool(this, 'qemu-system-riscv64', 'riscv64-unknown-elf-as', 'riscv64-unknown-elf-ld');
+    requireTool(this, ...VECTOR_TOOLS);
     const perFunction = Number(process.env['SOFTFLOAT_VECTORS'] ?? 400);
     const all = [...shapes].flatMap(([name, shape]) => [...vectors(name, shape, perFunction, 77)]);
     all.push(...cornerVectors);
-    const judged = runOnQemu(all);
+    const judged = judge(all);
     all.forEach((vector, i) => {
       const expected = judged[i];
       assert.ok(expected);
