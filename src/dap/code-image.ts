@@ -3,6 +3,7 @@
  * virtual addresses, and only their contents tell them apart. A file without contents (debug information split off) is told by
  * its notes, which carry the build id. Reads from the file page by page, when they are asked for.
  */
+import { UserError } from '../base/errors';
 import type { ElfFile } from '../symbols/elf/elf-file';
 import { PF, PT } from '../symbols/elf/format';
 import type { HartView } from '../timetravel/api';
@@ -100,9 +101,15 @@ export class CodeImage {
   private contents(region: Region, first: bigint, length: number): Uint8Array | undefined {
     const known = this.pages.get(first);
     if (known !== undefined) return known;
-    const bytes = this.elf.fileBytes(region.fileOffset + Number(first - region.start), length, 'code');
-    this.pages.set(first, bytes);
-    return bytes;
+    try {
+      const bytes = this.elf.fileBytes(region.fileOffset + Number(first - region.start), length, 'code');
+      this.pages.set(first, bytes);
+      return bytes;
+    } catch (error) {
+      // A file that is cut off, or was taken away meanwhile, is like none.
+      if (error instanceof UserError) return undefined;
+      throw error;
+    }
   }
 }
 
