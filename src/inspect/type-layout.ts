@@ -25,8 +25,16 @@ export interface Dynamics {
   readNumber(location: Location, type: Type | undefined): bigint | undefined;
 }
 
+/** Beyond all memory: a size that only damage gives. */
+const SIZE_MAX = 2 ** 48;
+
 /** sizeof, in bytes; as in GNU C it is 1 for void and functions. Undefined: not known, or only while the program runs. */
 export function sizeOf(type: Type, dynamics?: Dynamics): number | undefined {
+  const size = sizeAsSaid(type, dynamics);
+  return size !== undefined && Number.isInteger(size) && size >= 0 && size <= SIZE_MAX ? size : undefined;
+}
+
+function sizeAsSaid(type: Type, dynamics: Dynamics | undefined): number | undefined {
   const bare = plain(type);
   switch (bare.kind) {
     case 'void':

@@ -51,7 +51,9 @@ export function readBits(
   count: number,
   depth = 0,
 ): Bits | Missing {
-  if (count > BITS_MAX) return unavailable(`${count / 8} bytes are too many to be read at once`);
+  if (!(count >= 0 && count <= BITS_MAX))
+    return unavailable(`${count / 8} bytes are too many to be read at once`);
+  if (offset < 0 && location.kind !== 'memory') return unavailable('it would lie before its beginning');
   switch (location.kind) {
     case 'memory':
       return readMemory(location.address, frame, offset, count);

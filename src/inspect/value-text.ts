@@ -88,7 +88,7 @@ class Writer {
   private number(value: Value, number: Scalar): string {
     const type = value.plain;
     const { format } = this.options;
-    const bits = value.bitSize ?? 8 * (sizeOf(type) ?? 8);
+    const bits = value.bitSize ?? 8 * Math.min(sizeOf(type) ?? 8, 64);
     if (format !== undefined && format !== 's') return this.formatted(number, bits, format);
     if (type.kind === 'enum') return enumText(type, BigInt(number));
     if (type.kind === 'base') {

@@ -50,6 +50,8 @@ export type Scalar = bigint | number;
 
 /** Reading more than that at once stalls whoever waits. */
 const BYTES_MAX = 1 << 20;
+/** No type of C, C++ or Rust is wider; vectors are arrays. */
+const NUMBER_BYTES_MAX = 64;
 
 export class Value {
   readonly location: Location;
@@ -65,7 +67,10 @@ export class Value {
   ) {
     this.bitSize = bitSize;
     this.register = register;
-    if (location.kind === 'memory') {
+    if (!Number.isSafeInteger(bitOffset)) {
+      this.location = unavailable('it would lie outside of all memory');
+      this.bitOffset = 0;
+    } else if (location.kind === 'memory') {
       const skipped = Math.floor(bitOffset / 8);
       const address = BigInt.asUintN(64, location.address + BigInt(skipped));
       this.location = { kind: 'memory', address };
@@ -82,7 +87,7 @@ export class Value {
 
   /** A number of its own, that is nowhere. */
   static number(type: Type, value: Scalar, frame: FrameContext): Value {
-    const bytes = toBytes(bitsOf(type, value), sizeOf(type) ?? 8);
+    const bytes = toBytes(bitsOf(type, value), numberSize(type));
     return new Value(type, { kind: 'value', bytes }, frame);
   }
 
@@ -165,9 +170,10 @@ export class Value {
       default:
         return unavailable('it is no number');
     }
+    if ((this.byteSize ?? 0) > NUMBER_BYTES_MAX) return unavailable('no number is as large as its type');
     const bits = this.bits();
     if (isMissing(bits)) return bits;
-    const count = this.bitSize ?? 8 * type.byteSize;
+    const count = this.bitSize ?? 8 * numberSize(type);
     if (bits.known !== ones(count)) return { kind: 'optimizedOut' };
     if (type.kind === 'base' && type.encoding === 'float') {
       return floatFromBits(bits.value, type.byteSize) ?? unavailable('no such floating point type is known');
@@ -178,7 +184,7 @@ export class Value {
   /** What has to be written so that it is another number. Throws EXPR_NOT_ASSIGNABLE, or says what cannot be read. */
   writes(value: Scalar): Write[] {
     const { plain: type, bitSize } = this;
-    const count = bitSize ?? 8 * (this.byteSize ?? 0);
+    const count = bitSize ?? 8 * numberSize(this.type);
     let bits = bitsOf(this.type, value);
     if (this.register !== undefined) return [this.namedWrite(this.register, bits, count)];
     if (this.location.kind === 'register' && bitSize === undefined && this.bitOffset === 0) {
@@ -204,10 +210,13 @@ export function isSigned(type: PlainType): boolean {
 
 export const isFloat = (type: PlainType): boolean => type.kind === 'base' && type.encoding === 'float';
 
+/** Bytes of a number of the type. Larger ones are damage. */
+const numberSize = (type: Type): number => Math.min(sizeOf(type) ?? 8, NUMBER_BYTES_MAX);
+
 /** The bits by which a type has a number: converted as an assignment in C does. */
 function bitsOf(type: Type, value: Scalar): bigint {
   const bare = plain(type);
-  const size = sizeOf(type) ?? 8;
+  const size = numberSize(type);
   if (isFloat(bare)) {
     const bits = floatToBits(Number(value), size);
     if (bits === undefined)
