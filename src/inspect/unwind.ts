@@ -156,10 +156,11 @@ class Unwinder {
     const { view, symbols } = this;
     const space = { view, symbols };
     if (from !== undefined) {
-      // What is saved of a thread is where its call of the switch returns to.
+      // What is saved of a thread is where its call of the switch returns to; or the function that it is to begin with.
+      const isNew = symbols.functionAt(from.pc)?.start === from.pc;
       return {
         ...from,
-        exact: false,
+        exact: isNew,
         kind: 'top',
         privilege: view.privilege === 0 ? 1 : view.privilege,
         space,
