@@ -2,7 +2,7 @@
  * Values on one line, as the programmers of their language expect them: `{next = 0x80001234, name = "init"}`,
  * `0x80002000 <trap_handler>`, `65 'A'`, `Some(5)`. Bounded in length and depth, and only reads what it shows.
  */
-import type { EnumType, StructType } from '../symbols/types';
+import type { BaseType, EnumType, StructType } from '../symbols/types';
 import {
   dereferenced,
   elements,
@@ -80,9 +80,18 @@ class Writer {
   }
 
   private scalar(value: Value): string {
+    const type = value.plain;
+    if (type.kind === 'base' && type.encoding === 'complexFloat') return this.complex(value, type.byteSize);
     const number = value.number();
     if (typeof number === 'object') return missingText(number);
     return this.number(value, number);
+  }
+
+  /** Two numbers in a row: the real part, and the imaginary one. */
+  private complex(value: Value, byteSize: number): string {
+    const part: BaseType = { kind: 'base', name: 'part', byteSize: byteSize / 2, encoding: 'float' };
+    const [real, imaginary] = [value.as(part), value.part(part, 4 * byteSize)].map((one) => this.scalar(one));
+    return `${real ?? ''} + ${imaginary ?? ''}i`;
   }
 
   private number(value: Value, number: Scalar): string {

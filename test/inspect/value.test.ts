@@ -189,6 +189,15 @@ describe('lines of values', () => {
     ['octal', () => show(t.int, t.words(4, 8), { format: 'o' }), '010'],
     ['decimal of a pointer', () => show(t.pointer(t.int), t.words(8, 16), { format: 'd' }), '16'],
     [
+      'complex numbers',
+      () =>
+        show(
+          { kind: 'base', name: 'complex float', byteSize: 8, encoding: 'complexFloat' },
+          t.words(4, 0x3fc00000, 0xc0000000),
+        ),
+      '1.5 + -2i',
+    ],
+    [
       'references',
       () => show(t.pointer(t.int, 'reference'), t.words(8, AT + 8n), {}, [[AT + 8n, t.words(4, 3)]]),
       '3',
