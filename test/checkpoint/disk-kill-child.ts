@@ -1,7 +1,9 @@
 /**
- * The process that disk-kill.test.ts kills: saves disks, goes on from what was saved, deletes and commits, for ever. A
- * checkpoint's name says what each of its disk's blocks holds.
+ * The process that disk-kill.test.ts kills: saves disks, goes on from what was saved, deletes and commits, for ever, and says
+ * each time what it begins. A checkpoint's name says what each of its disk's blocks holds. It is ready before it is wanted:
+ * it says so, and begins when it reads something.
  */
+import { once } from 'node:events';
 import { openArchive } from '../../src/host/archive';
 import { openDiskArchive } from '../../src/host/disk/disk-archive';
 import { UserError } from '../../src/base/errors';
@@ -10,15 +12,24 @@ import { BLOCK, complete, fresh, resumed, save } from './disk-support';
 
 export const BLOCKS = 48;
 
+/** What it says; the first is that it is ready. */
+export const STEPS = ['ready', 'opening', 'saving', 'deleting', 'committing'] as const;
+export type Step = (typeof STEPS)[number];
+
 /** The first byte of each block. */
 export const stateOf = (bytes: Uint8Array): string =>
   Array.from({ length: BLOCKS }, (_, block) => bytes[block * BLOCK] ?? 0).join(',');
 
+const say = (step: Step): void => void process.stdout.write(`${step}\n`);
+
 async function work(store: string, base: string, seed: number): Promise<void> {
   const random = randomFrom(seed);
   const pick = (count: number): number => Math.floor(random() * count);
+  say('ready');
+  const wanted = await Promise.race([once(process.stdin, 'data'), once(process.stdin, 'end')]);
+  if (wanted.length === 0) return;
+  say('opening');
   const archive = await openDiskArchive(await openArchive(store));
-  process.stdout.write('working\n');
   for (;;) {
     const all = await archive.list();
     const from = all[pick(all.length)];
@@ -30,10 +41,15 @@ async function work(store: string, base: string, seed: number): Promise<void> {
         await complete(disk, { op: 'write', offset: block * BLOCK, data });
       }
       const held = await complete(disk, { op: 'read', offset: 0, length: BLOCKS * BLOCK });
+      say('saving');
       await save(archive, disk, stateOf(held));
     }
-    for (const { id } of (await archive.list()).filter(() => random() < 0.4)) await archive.delete(id);
+    for (const { id } of (await archive.list()).filter(() => random() < 0.4)) {
+      say('deleting');
+      await archive.delete(id);
+    }
     for (const { id } of await archive.list()) {
+      say('committing');
       await archive.commitDisks(id).catch((error: unknown) => {
         if (!(error instanceof UserError) || error.code !== 'COMMIT_IN_USE') throw error;
       });

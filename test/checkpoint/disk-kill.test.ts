@@ -1,23 +1,80 @@
 /**
  * A process that saves, deletes and commits disks is killed at any moment: each checkpoint in the list has what its name says,
- * QEMU finds each layer clean, and nothing else is left. CHRONOVISOR_DISK_KILLS says how often (300 in the full run).
+ * QEMU finds each layer clean, and nothing else is left. CHRONOVISOR_DISK_KILLS: how often (default 20; 100 under CI=true).
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { buildSync } from 'esbuild';
-import { requireTool } from '../support/tools';
-import { BLOCKS, stateOf } from './disk-kill-child';
+import { inCi, requireTool } from '../support/tools';
+import { BLOCKS, stateOf, STEPS } from './disk-kill-child';
 import { BLOCK, beginDisks, close, complete, endDisks, layersOf, open, resumed } from './disk-support';
 import { randomFrom } from './store/crash-space';
 
-const KILLS = Number(process.env['CHRONOVISOR_DISK_KILLS'] ?? 8);
+const KILLS = Number(process.env['CHRONOVISOR_DISK_KILLS'] ?? (inCi() ? 100 : 20));
+
+/** Things that a process begins at most before its end comes: a round or two of saving, deleting and committing. */
+const MOST_STEPS = 24;
+
+const run = promisify(execFile);
+
+/** A process that is ready to begin, so that none waits for another's start. */
+class Child {
+  /** What it has said. */
+  readonly steps: string[] = [];
+  private readonly process: ChildProcessByStdio<Writable, Readable, null>;
+  private readonly closed: Promise<string | null>;
+  private gapMs = 50;
+  private last = 0;
+  private wake = (): void => undefined;
+
+  constructor(script: string, ...args: string[]) {
+    this.process = spawn(process.execPath, [script, ...args], {
+      env: { ...process.env, CHRONOVISOR_DISK_CHILD: '1' },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.closed = new Promise((resolve) => this.process.once('close', (_, signal) => resolve(signal)));
+    createInterface(this.process.stdout).on('line', (line) => {
+      this.steps.push(line);
+      const now = performance.now();
+      this.gapMs = now - this.last;
+      this.last = now;
+      this.wake();
+    });
+  }
+
+  private async says(count: number): Promise<void> {
+    while (this.steps.length < count) await new Promise<void>((resolve) => (this.wake = resolve));
+  }
+
+  /** Lets it begin, and kills it within what it does then; what that was. */
+  async runAndKill(random: () => number): Promise<string> {
+    await Promise.race([this.says(1), this.closed]);
+    this.last = performance.now();
+    this.process.stdin.write('go');
+    await Promise.race([this.says(2 + Math.floor(random() * MOST_STEPS)), this.closed]);
+    // No wait for something to happen: the moment is what is being varied, by the time that such a thing takes here and now.
+    await delay(random() * Math.min(1.5 * this.gapMs, 1000));
+    await this.end();
+    return this.steps.at(-1) ?? '';
+  }
+
+  async end(): Promise<void> {
+    this.process.kill('SIGKILL');
+    assert.equal(await this.closed, 'SIGKILL', this.steps.join());
+  }
+}
 
 describe('disks of saved checkpoints: killed at any moment', function () {
-  this.timeout(1_200_000);
+  this.timeout(KILLS * 10_000 + 60_000);
   let folder = '';
   let base = '';
+  let next: Child | undefined;
   before(() => {
     ({ folder, base } = beginDisks());
     writeFileSync(base, new Uint8Array(BLOCKS * BLOCK).fill(1));
@@ -29,28 +86,10 @@ describe('disks of saved checkpoints: killed at any moment', function () {
       ...{ outdir: folder, bundle: true, platform: 'node', logLevel: 'error' },
     });
   });
-  after(endDisks);
-
-  /** Runs a child, and kills it so many milliseconds after it has begun its work. */
-  async function killed(seed: number, afterMs: number): Promise<void> {
-    const child = spawn(
-      process.execPath,
-      [join(folder, 'child.js'), join(folder, 'store'), base, String(seed)],
-      {
-        env: { ...process.env, CHRONOVISOR_DISK_CHILD: '1' },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
-    let shown = '';
-    const ended = new Promise<string | null>((resolve) =>
-      child.once('close', (_, signal) => resolve(signal)),
-    );
-    child.stdout.on('data', (bytes: Buffer) => {
-      if (shown === '') setTimeout(() => child.kill('SIGKILL'), afterMs);
-      shown += bytes.toString();
-    });
-    assert.equal(await ended, 'SIGKILL', shown);
-  }
+  after(async () => {
+    await next?.end();
+    await endDisks();
+  });
 
   /** Opens what is left and looks at all of it; how many checkpoints and layers there were. */
   async function check(): Promise<number> {
@@ -65,7 +104,7 @@ describe('disks of saved checkpoints: killed at any moment', function () {
     await close(archive);
     if (all.length === 0) return 0;
     const layers = layersOf('store');
-    for (const layer of layers) execFileSync('qemu-img', ['check', '-q', '-f', 'qcow2', layer]);
+    await Promise.all(layers.map((layer) => run('qemu-img', ['check', '-q', '-f', 'qcow2', layer])));
     for (const name of readdirSync(join(folder, 'store')).filter((entry) => entry.startsWith('disk-'))) {
       const odd = readdirSync(join(folder, 'store', name)).filter((file) => file.endsWith('.new'));
       assert.deepEqual(odd, []);
@@ -76,11 +115,24 @@ describe('disks of saved checkpoints: killed at any moment', function () {
   it(`S16, S22: ${KILLS} times; what is listed is whole`, async function () {
     requireTool(this, 'qemu-img');
     const random = randomFrom(20_261);
+    const start = (seed: number): Child =>
+      new Child(join(folder, 'child.js'), join(folder, 'store'), base, String(seed));
+    const killedIn = new Map<string, number>();
     let seen = 0;
-    for (let kill = 0; kill < KILLS; kill++) {
-      await killed(kill, 20 + random() * 600);
+    next = start(0);
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const child: Child = next;
+      const step = await child.runAndKill(random);
+      assert.ok(
+        STEPS.some((one) => one === step),
+        step,
+      );
+      killedIn.set(step, (killedIn.get(step) ?? 0) + 1);
+      next = start(kill);
       seen += await check();
     }
+    const steps = STEPS.slice(1).map((step) => `${killedIn.get(step) ?? 0} ${step}`);
+    console.log(`      killed ${steps.join(', ')}; ${seen} checkpoints were looked at`);
     assert.ok(seen > KILLS / 4, `${seen} checkpoints were looked at`);
   });
 });
