@@ -151,7 +151,8 @@ class Parser {
 
   private sizeof(): Expression {
     this.position++;
-    if (this.isMark('(') && this.startsType(1)) {
+    // `sizeof(task_t) + 1` is no cast of + 1.
+    if (this.isMark('(') && this.isCast()) {
       this.position++;
       const type = this.type();
       this.expect(')');
@@ -297,8 +298,9 @@ class Parser {
     )
       return true;
     if (after.kind !== 'mark') return false;
-    if (after.text === '!' || after.text === '~') return true;
-    return ['(', '-', '+', '*', '&'].includes(after.text) && this.isType(name.text);
+    // There are no calls, so what follows is what is cast.
+    if (after.text === '!' || after.text === '~' || after.text === '(') return true;
+    return ['-', '+', '*', '&'].includes(after.text) && this.isType(name.text);
   }
 
   private isType(name: string): boolean {
