@@ -192,12 +192,18 @@ const readSupplementary = (reader: ByteReader, form: number, context: FormContex
 
 /** Skips one value: most attributes of most entries are of no interest, and reading them all costs time. */
 export const skipForm = (reader: ByteReader, spec: AttributeSpec, context: FormContext): void => {
-  const size = FIXED_SIZES[spec.form];
+  const size = fixedSizeOf(spec.form, context);
   if (size !== undefined) reader.skip(size);
-  else if (spec.form === FORM.strp || spec.form === FORM.secOffset || spec.form === FORM.lineStrp)
-    reader.skip(context.offsetSize);
   else if (spec.form === FORM.exprloc) reader.skip(reader.uleb());
   else readForm(reader, spec, context);
+};
+
+/** Bytes of every value of a form; undefined where the value itself tells. */
+export const fixedSizeOf = (form: number, context: FormContext): number | undefined => {
+  const size = FIXED_SIZES[form];
+  if (size !== undefined) return size;
+  if (form === FORM.strp || form === FORM.secOffset || form === FORM.lineStrp) return context.offsetSize;
+  return form === FORM.addr ? context.addressSize : undefined;
 };
 
 const FIXED_SIZES: Readonly<Record<number, number>> = {

@@ -7,7 +7,8 @@ import type { DebugInfo, UnitInfo } from './debug-info';
 import { AT, TAG } from './constants';
 import { canonicalBaseName } from './base-names';
 import { Die } from './die';
-import { qualifiedName } from './qualified-names';
+import { hasNamespaces, qualifiedName } from './qualified-names';
+import { Skimmer } from './skim';
 import type { Entry, Unit } from './unit';
 
 /** 'struct' is also class and interface: a declaration may say one and the definition the other. */
@@ -21,6 +22,14 @@ interface Named {
   readonly offset: number;
   readonly rank: Rank;
 }
+
+interface Names {
+  readonly best: Map<string, Named>;
+  /** Ranks known, by kind and by the place of the name in the one .debug_str of a file. */
+  readonly seen: Map<number, Rank>;
+}
+
+const noNames = (): Names => ({ best: new Map(), seen: new Map() });
 
 export interface FoundName {
   readonly die: Die;
@@ -58,6 +67,9 @@ const KINDS: Readonly<Record<number, NameKind | undefined>> = {
   [TAG.enumerationType]: 'enum',
 };
 
+/** Fewer than eight, to be told apart by three bits. */
+const KIND_ORDER: readonly NameKind[] = ['variable', 'typedef', 'base', 'struct', 'union', 'enum'];
+
 export const kindOfTag = (tag: number): NameKind | undefined => KINDS[tag];
 
 /** Entries with names of their own inside. */
@@ -70,7 +82,7 @@ const SCOPES: ReadonlySet<number> = new Set([
 ]);
 
 export class NameIndex {
-  private readonly found = new Map<string, Named>();
+  private readonly found = noNames();
   private readonly visited = new Set<Unit>();
   private readonly byUnit = new Map<Unit, ReadonlyMap<string, Named>>();
   private rest: Generator<Unit> | undefined;
@@ -82,10 +94,10 @@ export class NameIndex {
     const key = keyOf(kind, name);
     const rest = this.indexedUnits(kind, name) ?? (this.rest ??= this.allUnits());
     for (;;) {
-      const known = this.found.get(key);
+      const known = this.found.best.get(key);
       if (known !== undefined && known.rank >= enough) return this.open(known);
       const next = rest.next();
-      if (next.done === true || this.found.size >= MAX_NAMES) return known && this.open(known);
+      if (next.done === true || this.found.best.size >= MAX_NAMES) return known && this.open(known);
       this.info.attempt(() => this.scan(next.value, this.visited, this.found));
     }
   }
@@ -125,12 +137,12 @@ export class NameIndex {
   private namesOf(unit: Unit): ReadonlyMap<string, Named> {
     const known = this.byUnit.get(unit);
     if (known !== undefined) return known;
-    const names = new Map<string, Named>();
+    const names = noNames();
     this.info.attempt(() => this.scan(unit, new Set(), names));
     const oldest = this.byUnit.keys().next().value;
     if (this.byUnit.size >= MAX_UNITS && oldest !== undefined) this.byUnit.delete(oldest);
-    this.byUnit.set(unit, names);
-    return names;
+    this.byUnit.set(unit, names.best);
+    return names.best;
   }
 
   private open(named: Named): FoundName | undefined {
@@ -138,7 +150,7 @@ export class NameIndex {
     return die && { die, rank: named.rank };
   }
 
-  private scan(unit: Unit, visited: Set<Unit>, names: Map<string, Named>): void {
+  private scan(unit: Unit, visited: Set<Unit>, names: Names): void {
     const units = [unit];
     for (let one = units.pop(); one !== undefined; one = units.pop()) {
       if (visited.has(one)) continue;
@@ -157,20 +169,24 @@ const keyOf = (kind: NameKind, name: string): string => {
 /** One pass over a unit's entries that is over those in namespaces and classes, but passes functions by. */
 class UnitScan {
   private readonly imports: Unit[] = [];
+  private readonly hasNamespaces: boolean;
 
   constructor(
     private readonly unit: Unit,
-    private readonly names: Map<string, Named>,
-  ) {}
+    private readonly names: Names,
+  ) {
+    this.hasNamespaces = hasNamespaces(unit);
+  }
 
   /** Units that this one imports (DW_TAG_imported_unit). */
   run(): readonly Unit[] {
     const { unit } = this;
     const reader = unit.entryReader();
+    const skimmer = new Skimmer(unit, WANTED);
     /** Prefix of each open entry; undefined where names do not count. */
     const open: (string | undefined)[] = [];
     do {
-      const entry = unit.readEntry(reader, WANTED);
+      const entry = skimmer.next(reader);
       if (entry === undefined) {
         open.pop();
         continue;
@@ -189,7 +205,8 @@ class UnitScan {
 
   private innerPrefix(entry: Entry, prefix: string | undefined): string | undefined {
     const { tag } = entry.abbreviation;
-    if (prefix === undefined || !SCOPES.has(tag)) return undefined;
+    // In C, what stands in a structure has no name of its own.
+    if (prefix === undefined || !this.hasNamespaces || !SCOPES.has(tag)) return undefined;
     const name = this.unit.text(entry.attributes.get(AT.name));
     // Names in nameless and inline namespaces are known without them, as in the source.
     if (tag === TAG.namespace && (!name || entry.attributes.has(AT.exportSymbols))) return prefix;
@@ -205,15 +222,23 @@ class UnitScan {
       if (tag === TAG.importedUnit) this.import(entry);
       return;
     }
-    const name = this.nameOf(entry, prefix);
-    if (name === undefined) return;
     const isDeclaration = attributes.has(AT.declaration);
     const isShared = kind !== 'variable' || attributes.has(AT.external) || attributes.has(AT.specification);
     const rank = isDeclaration ? 1 : isShared ? 3 : 2;
+    // Units of one program have most names in common, and the linker has them share the text.
+    const text = attributes.get(AT.name);
+    const shared =
+      prefix === '' && this.unit.set.name === '' && text?.kind === 'strp'
+        ? text.offset * 8 + KIND_ORDER.indexOf(kind)
+        : undefined;
+    if (shared !== undefined && (this.names.seen.get(shared) ?? 0) >= rank) return;
+    const name = this.nameOf(entry, prefix);
+    if (name === undefined) return;
+    if (shared !== undefined && !attributes.has(AT.specification)) this.names.seen.set(shared, rank);
     const key = keyOf(kind, name);
-    const known = this.names.get(key);
+    const known = this.names.best.get(key);
     if (known === undefined || known.rank < rank)
-      this.names.set(key, { unit: this.unit, offset: entry.offset, rank });
+      this.names.best.set(key, { unit: this.unit, offset: entry.offset, rank });
   }
 
   private nameOf(entry: Entry, prefix: string): string | undefined {

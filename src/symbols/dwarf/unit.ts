@@ -146,7 +146,7 @@ export class Unit {
     const offset = reader.offset;
     const code = reader.uleb();
     if (code === 0) return undefined;
-    const abbreviation = this.abbreviations().get(code);
+    const abbreviation = this.abbreviation(code);
     if (abbreviation === undefined) return reader.fail('has an entry of an unknown abbreviation');
     const attributes = new Map<number, AttributeValue>();
     for (const spec of abbreviation.attributes) {
@@ -219,6 +219,10 @@ export class Unit {
   /** Only of a root that is read already: the root's own strings are resolved afterwards. */
   private rootAttribute(name: number): AttributeValue | undefined {
     return this.root.attributes.get(name);
+  }
+
+  abbreviation(code: number): Abbreviation | undefined {
+    return this.abbreviations().get(code);
   }
 
   private abbreviations(): LazyAbbreviations {
