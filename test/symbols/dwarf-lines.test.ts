@@ -1,49 +1,9 @@
 /** Line tables against readelf, row by row, and functions and lines of addresses against addr2line. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { basename } from 'node:path';
-import { dwarfSectionsOf } from '../../src/symbols/dwarf/sections';
-import { readLineHeader } from '../../src/symbols/dwarf/line-header';
-import { runLineProgram } from '../../src/symbols/dwarf/line-program';
-import type { SymbolFile } from '../../src/symbols/symbol-file';
 import { requireTool } from '../support/tools';
-import { ADDR2LINE, BUILDS, Corpus, ELF_GCC, LINUX_GCC, GDB, gdb, open, output, READELF } from './support';
-
-/** Rows as "file line address stmt"; the end of a sequence has line "-". */
-const rowsOfReadelf = (path: string): string[] => {
-  const rows: string[] = [];
-  for (const line of output(READELF, '--wide', '--debug-dump=decodedline', path).split('\n')) {
-    const match = /^(\S+)\s+(\d+|-)\s+(0x[0-9a-f]+|0)(?:\s+\d+)?(\s+x)?(?:\s+END)?\s*$/.exec(line);
-    if (match === null) continue;
-    const [, file = '', number = '', address = '', stmt] = match;
-    rows.push(`${basename(file)} ${number} ${address} ${number === '-' ? '' : stmt ? 'x' : ''}`);
-  }
-  return rows;
-};
-
-const ourRows = (file: SymbolFile): string[] => {
-  const sections = dwarfSectionsOf(file.elf, (warning) => assert.fail(String(warning)));
-  const rows: string[] = [];
-  const size = sections.source('line').size;
-  for (let offset = 0; offset < size;) {
-    const header = readLineHeader(sections, offset, 8);
-    for (const row of runLineProgram(sections, header)) {
-      const name = basename(header.files[row.file]?.name ?? '');
-      const line = row.endSequence ? '-' : String(row.line);
-      const address = row.address === 0n ? '0' : `0x${row.address.toString(16)}`;
-      rows.push(`${name} ${line} ${address} ${row.isStmt && !row.endSequence ? 'x' : ''}`);
-    }
-    offset = header.end;
-  }
-  return rows;
-};
-
-/** Every second address of the text section. */
-const textAddresses = (file: SymbolFile): bigint[] => {
-  const text = file.elf.sectionNamed('.text');
-  assert.ok(text);
-  return Array.from({ length: text.size >> 1 }, (_, i) => text.address + BigInt(2 * i));
-};
+import { ourRows, rowsOfReadelf, textAddresses } from './line-judges';
+import { ADDR2LINE, BUILDS, Corpus, ELF_GCC, LINUX_GCC, GDB, gdb, open, READELF } from './support';
 
 /** "address path:line" of each address, or "address none". */
 const linesOfGdb = (path: string, addresses: bigint[]): string[] => {
