@@ -5,7 +5,7 @@
  */
 import { UserError } from '../base/errors';
 import type { ElfFile } from '../symbols/elf/elf-file';
-import { PF, PT } from '../symbols/elf/format';
+import { PF, PT, SHF, SHT } from '../symbols/elf/format';
 import type { HartView } from '../timetravel/api';
 
 type MemoryReader = Pick<HartView, 'readMemory'>;
@@ -40,7 +40,13 @@ export class CodeImage {
           return { start, end: start + BigInt(memSize), fileOffset, fileSize };
         });
     this.code = regions((type, flags) => type === PT.load && (flags & PF.execute) !== 0);
-    this.notes = regions((type) => type === PT.note).filter(({ fileSize }) => fileSize > 0);
+    // By sections: of a file of split-off debug information the segments say that nothing is in the file.
+    this.notes = elf.sections
+      .filter(({ type, flags, size }) => type === SHT.note && (flags & SHF.alloc) !== 0 && size > 0)
+      .map(({ address, size, fileOffset }) => {
+        const start = BigInt.asUintN(64, address + bias);
+        return { start, end: start + BigInt(size), fileOffset, fileSize: size };
+      });
   }
 
   /** True where the file has code at the address. */
@@ -52,16 +58,24 @@ export class CodeImage {
   isIn(memory: MemoryReader, pc: bigint): boolean {
     const region = this.code.find(({ start, end }) => pc >= start && pc < end);
     if (region === undefined) return false;
-    if (region.fileSize === 0) return this.hasNotes(memory);
+    if (this.isSplit) return this.hasNotes(memory);
     return this.isPageIn(memory, region, pc) === true && this.areOthersIn(memory);
   }
 
   /** The same without a place: at least one page must be there. */
   isMapped(memory: MemoryReader): boolean {
-    if (this.code.every(({ fileSize }) => fileSize === 0)) return this.hasNotes(memory);
+    if (this.isSplit) return this.hasNotes(memory);
     return (
       this.areOthersIn(memory) && this.somePages().some(([region, at]) => this.isPageIn(memory, region, at))
     );
+  }
+
+  /** The file has debug information alone: no section of code has contents. */
+  private get isSplit(): boolean {
+    const code = this.elf.sections.filter(({ flags }) => (flags & SHF.execinstr) !== 0);
+    return code.length > 0
+      ? code.every(({ type }) => type === SHT.nobits)
+      : this.code.every(({ fileSize }) => fileSize === 0);
   }
 
   private hasNotes(memory: MemoryReader): boolean {

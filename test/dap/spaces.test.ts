@@ -1,5 +1,6 @@
 /** A kernel with user programs at the same virtual addresses: whose source shows, where breakpoints hold, how steps go. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createSession } from '../../src/host/adapter';
 import type { DapClient } from '../support/dap-client';
 import { buildKernel, KERNEL_GCC, marked, type KernelBuild } from '../support/kernel/build';
@@ -19,6 +20,9 @@ async function setAt(client: DapClient, file: string, marker: string, more: obje
   return client.breakpoints(path, { line, ...more });
 }
 
+const setAtEach = (client: DapClient, ...places: [string, string][]) =>
+  Promise.all(places.map(([file, marker]) => setAt(client, file, marker)));
+
 const setNone = (client: DapClient, file: string) => client.breakpoints(marked(file, '').path);
 
 const go = async (client: DapClient): Promise<string> => {
@@ -36,7 +40,7 @@ for (const level of ['-O0', '-O2']) {
   describe(`dap: address spaces (${level})`, () => {
     let build: KernelBuild;
     before(function () {
-      requireTool(this, KERNEL_GCC);
+      requireTool(this, KERNEL_GCC, 'riscv64-unknown-elf-objcopy');
       build = buildKernel(level);
     });
 
@@ -159,6 +163,40 @@ for (const level of ['-O0', '-O2']) {
       for (let hits = 0; hits < 3; hits++) {
         assert.equal(await client.evaluate('*(int *)current'), '3');
         await client.continue();
+      }
+      await client.request('disconnect');
+    });
+
+    it('knows a program by its build id, where its debug information is in a file of its own', async () => {
+      const flags = [level, '-Wl,--build-id=sha1'];
+      const { kernel, first, second } = buildKernel(...flags);
+      const split = `${first}.debug`;
+      execFileSync('riscv64-unknown-elf-objcopy', ['--only-keep-debug', first, split]);
+      const symbolFiles = [split, second].map((file) => ({ file, space: 'user' }));
+      const client = await launched(build, { program: kernel, symbolFiles });
+      await setAt(client, 'first.c', 'ROUND');
+      await go(client);
+      for (let hits = 0; hits < 3; hits++) {
+        assert.equal((await client.top()).source?.name, 'first.c');
+        assert.match((await client.frames()).map(({ name }) => name).join(), /main,user_start$/u);
+        await client.continue();
+      }
+      await client.request('disconnect');
+    });
+
+    it('places a file by its address or by an offset', async () => {
+      const users = [
+        { file: build.first, space: 'user', address: '0x10000' },
+        { file: build.second, space: 'user', offset: 4096 },
+      ];
+      const client = await launched(build, { symbolFiles: users });
+      const [there] = await setAtEach(client, ['first.c', 'ROUND'], ['second.c', 'COMPARE']);
+      assert.equal(there?.[0]?.verified, true);
+      await go(client);
+      for (let hits = 0; hits < 12; hits++) {
+        const { source } = await client.top();
+        assert.equal(source?.name, 'first.c', 'the other one is not where it is said to be');
+        if ((await client.continue()).reason === 'exited') break;
       }
       await client.request('disconnect');
     });
