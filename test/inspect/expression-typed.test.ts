@@ -42,6 +42,9 @@ const variables: readonly Variable[] = [
   t.variable('pair', pair, t.memory(AT + 64n)),
   t.variable('to', t.pointer(t.pointer(pair)), { kind: 'register', number: 12 }),
   t.variable('gone', t.int, { kind: 'optimizedOut' }),
+  // Rust: `let y = 4; let y = y + 1;`
+  t.variable('y', t.int, { kind: 'value', bytes: Uint8Array.of(4, 0, 0, 0) }),
+  t.variable('y', t.int, { kind: 'value', bytes: Uint8Array.of(5, 0, 0, 0) }),
 ];
 const inner: FunctionScope = {
   name: 'look',
@@ -78,6 +81,7 @@ const shown = (text: string): string => valueText(evaluateExpression(text, conte
 describe('expressions with types', () => {
   const cases: readonly [string, string][] = [
     ['x', '1'],
+    ['y', '5'],
     ['container_of(&t->link, struct task, link)->id', '7'],
     ['container_of(&t->slots[2], task_t, slots[2]) == t', '1'],
     ['list_entry(0x80001008, struct task, link)', '0x80001000'],

@@ -8,11 +8,12 @@ import {
   shapeOf,
   targetOf,
 } from '../../src/inspect/children';
+import { readCString } from '../../src/inspect/strings';
 import { typeText } from '../../src/inspect/type-names';
 import { isMissing, Value } from '../../src/inspect/value';
 import { valueText, type TextOptions } from '../../src/inspect/value-text';
 import type { Type, Variant } from '../../src/symbols/types';
-import type { Location } from '../../src/symbols/variables';
+import type { Location, Piece } from '../../src/symbols/variables';
 import * as t from './types';
 
 const AT = 0x8000_1000n;
@@ -76,6 +77,30 @@ describe('values', () => {
     assert.deepEqual(memberNamed(new Value(pair, pieces(gone), frame), 'high')?.number(), gone);
     const lost = new Value(t.int, { kind: 'register', number: 5 }, frame).number();
     assert(typeof lost === 'object' && lost.kind === 'unavailable' && lost.reason.includes('x5'));
+  });
+
+  it('are read from the middle of a piece', () => {
+    const four = t.struct(
+      'four',
+      8,
+      ['a', 'b', 'c', 'd'].map((name, index) => t.member(name, t.short, 2 * index)),
+    );
+    const piece = (number: number, bitOffset: number): Piece => ({
+      location: { kind: 'register', number },
+      bitSize: 32,
+      bitOffset,
+    });
+    const frame = t.frameOf({ registers: { 10: 0x4_0003_0002_0001n, 11: 0x8_0007_0006_0005n } });
+    const location: Location = { kind: 'pieces', pieces: [piece(10, 16), piece(11, 32)] };
+    assert.equal(valueText(new Value(four, location, frame)), '{a = 2, b = 3, c = 7, d = 8}');
+  });
+
+  it('are text up to a limit, also where it is on the next page', () => {
+    const long = Array.from({ length: 9000 }, () => 97);
+    const frame = t.frameOf({ memory: [[0x8000_1ff0n, long]] });
+    const text = readCString(frame, 0x8000_1ff0n, 50);
+    assert.deepEqual([text?.bytes.length, text?.isWhole], [50, false]);
+    assert.equal(readCString(frame, 0x8000_1000n, 50), undefined);
   });
 
   it('are written into registers as the ABI keeps them', () => {
