@@ -1,0 +1,122 @@
+/** Location lists against readelf: of every list, where it says something, and what it begins with. */
+import assert from 'node:assert/strict';
+import { dwarfSectionsOf } from '../../src/symbols/dwarf/sections';
+import { expressionAt } from '../../src/symbols/dwarf/location-lists';
+import { UnitSet } from '../../src/symbols/dwarf/unit-set';
+import { requireTool } from '../support/tools';
+import { ELF_GCC, open, output, READELF } from './support';
+import { CLANG, ELF_GXX, TYPED_BUILDS, TypedCorpus } from './typed-support';
+
+interface ListEntry {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly operation: string;
+}
+
+/** Offsets of the lists that entries of .debug_info refer to, with those of their units. */
+const listsOf = (path: string): { unit: number; list: number }[] => {
+  const lists: { unit: number; list: number }[] = [];
+  let unit = 0;
+  for (const line of output(READELF, '--wide', '--debug-dump=info', path).split('\n')) {
+    const header = /Compilation Unit @ offset (?:0x)?([0-9a-f]+):/.exec(line);
+    if (header !== null) unit = parseInt(header[1] ?? '', 16);
+    const list = /DW_AT_location\s*:.*0x([0-9a-f]+) \(location list\)/.exec(line);
+    if (list !== null) lists.push({ unit, list: parseInt(list[1] ?? '', 16) });
+  }
+  return lists;
+};
+
+/** Lists by the offsets of all their lines: an entry may be referred to in the midst of what readelf takes for one. */
+const entriesOf = (path: string): ((list: number) => ListEntry[]) => {
+  const lines: { offset: number; entry: ListEntry | 'end' }[] = [];
+  for (const line of output(READELF, '--wide', '--debug-dump=loc', path).split('\n')) {
+    const end = /^\s+([0-9a-f]{8,16}) <End of list>/.exec(line);
+    if (end !== null) lines.push({ offset: parseInt(end[1] ?? '', 16), entry: 'end' });
+    const match = /([0-9a-f]{8,16}) (?:v\S+ v\S+ )?([0-9a-f]{16}) ([0-9a-f]{16}) \(([A-Za-z_0-9]+)/.exec(
+      line,
+    );
+    if (match === null) continue;
+    const [, offset = '', start = '', stop = '', operation = ''] = match;
+    lines.push({
+      offset: parseInt(offset, 16),
+      entry: { start: BigInt(`0x${start}`), end: BigInt(`0x${stop}`), operation },
+    });
+  }
+  return (list) => {
+    const found: ListEntry[] = [];
+    for (const { offset, entry } of lines) {
+      if (offset < list) continue;
+      if (entry === 'end') break;
+      found.push(entry);
+    }
+    return found;
+  };
+};
+
+const NAMES: Readonly<Record<number, string>> = {
+  ...{
+    0x03: 'DW_OP_addr',
+    0x08: 'DW_OP_const1u',
+    0x09: 'DW_OP_const1s',
+    0x0a: 'DW_OP_const2u',
+    0x0b: 'DW_OP_const2s',
+  },
+  ...{
+    0x10: 'DW_OP_constu',
+    0x11: 'DW_OP_consts',
+    0x90: 'DW_OP_regx',
+    0x91: 'DW_OP_fbreg',
+    0x92: 'DW_OP_bregx',
+  },
+  ...{
+    0x93: 'DW_OP_piece',
+    0x9e: 'DW_OP_implicit_value',
+    0xa0: 'DW_OP_implicit_pointer',
+    0xa3: 'DW_OP_entry_value',
+  },
+  ...{ 0xa5: 'DW_OP_regval_type', 0xf2: 'DW_OP_GNU_implicit_pointer', 0xf3: 'DW_OP_GNU_entry_value' },
+  ...{ 0xf5: 'DW_OP_GNU_regval_type', 0xa4: 'DW_OP_const_type', 0xf4: 'DW_OP_GNU_const_type' },
+};
+
+const nameOf = (operation: number): string => {
+  if (operation >= 0x30 && operation < 0x50) return `DW_OP_lit${operation - 0x30}`;
+  if (operation >= 0x50 && operation < 0x70) return `DW_OP_reg${operation - 0x50}`;
+  if (operation >= 0x70 && operation < 0x90) return `DW_OP_breg${operation - 0x70}`;
+  return NAMES[operation] ?? `0x${operation.toString(16)}`;
+};
+
+describe('DWARF location lists', function () {
+  this.timeout(60_000);
+  let corpus: TypedCorpus;
+  before(function () {
+    requireTool(this, ELF_GCC, ELF_GXX, CLANG, 'ld.lld', READELF);
+    corpus = new TypedCorpus();
+  });
+  after(() => corpus.dispose());
+
+  // readelf does not show lists that are referred to by index (clang's).
+  for (const build of TYPED_BUILDS.filter((one) => /^g.*-O[12]$/.test(one.name))) {
+    it(`${build.name}: hold where readelf says`, () => {
+      const path = corpus.build(build);
+      const warn = (error: unknown): never => assert.fail(String(error));
+      const sections = dwarfSectionsOf(open(path).elf, warn);
+      const units = new UnitSet({ name: '', sections, warn });
+      const judged = entriesOf(path);
+      let checked = 0;
+      for (const { unit: at, list } of listsOf(path)) {
+        const unit = units.unitAt(at) ?? assert.fail(`no unit at ${at}`);
+        const entries = judged(list);
+        assert.ok(entries.length > 0, `readelf shows no list at ${list}`);
+        const holding = (pc: bigint): string | undefined =>
+          entries.find((one) => one.start <= pc && pc < one.end)?.operation;
+        for (const pc of entries.flatMap(({ start, end }) => [start - 1n, start, end - 1n, end])) {
+          const bytes = expressionAt(unit, { kind: 'sectionOffset', offset: list }, pc);
+          const ours = bytes && nameOf(bytes[0] ?? 0);
+          assert.equal(ours, holding(pc), `list at 0x${list.toString(16)}, pc 0x${pc.toString(16)}`);
+          checked++;
+        }
+      }
+      assert.ok(checked >= 40, `${checked} places checked`);
+    });
+  }
+});
