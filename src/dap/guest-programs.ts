@@ -2,6 +2,7 @@
 import { messageOf, UserError, userError } from '../base/errors';
 import type { SymbolFileConfiguration } from '../protocol';
 import type { ByteSource } from '../symbols/bytes';
+import type { FileOpener } from '../symbols/companions';
 import { ElfFile } from '../symbols/elf/elf-file';
 import { PT } from '../symbols/elf/format';
 import { SymbolFile } from '../symbols/symbol-file';
@@ -15,6 +16,12 @@ export interface LoadedFile {
   readonly symbols: SymbolFile;
 }
 
+/** How files are opened: programs, and what belongs to them (debug files, .dwo files). */
+export interface ProgramFiles {
+  readonly open: (path: string) => Promise<ByteSource>;
+  readonly openCompanion: FileOpener;
+}
+
 interface OpenedPrograms {
   readonly programs: readonly GuestProgram[];
   /** Of files that cannot be used, naming them: the guest runs without their symbols. */
@@ -24,7 +31,7 @@ interface OpenedPrograms {
 export async function openPrograms(
   loaded: readonly LoadedFile[],
   files: readonly SymbolFileConfiguration[],
-  open: (path: string) => Promise<ByteSource>,
+  from: ProgramFiles,
   resolve: (path: string) => string,
 ): Promise<OpenedPrograms> {
   const warnings: string[] = [];
@@ -35,7 +42,7 @@ export async function openPrograms(
   for (const configuration of files) {
     const path = resolve(configuration.file);
     try {
-      programs.push(await openProgram(programs.length + 1, path, configuration, open));
+      programs.push(await openProgram(programs.length + 1, path, configuration, from));
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       warnings.push(`${messageOf(error)} (${error.code}); the guest runs without its symbols`);
@@ -49,13 +56,13 @@ async function openProgram(
   id: number,
   path: string,
   configuration: SymbolFileConfiguration,
-  open: (path: string) => Promise<ByteSource>,
+  { open, openCompanion }: ProgramFiles,
 ): Promise<GuestProgram> {
   const { space, process } = configuration;
   const elf = await openElf(path, open);
   const loadBias = biasOf(configuration, elf, path);
   return {
-    ...{ id, path, space, symbols: SymbolFile.of(elf, { loadBias }) },
+    ...{ id, path, space, symbols: SymbolFile.of(elf, { loadBias, path, openFile: openCompanion }) },
     image: new CodeImage(elf, loadBias),
     ...(process === undefined ? {} : { process }),
   };

@@ -21,11 +21,12 @@ import type { DiskConfig, LoadSegment, MachineConfig } from '../machine/config';
 import { RAM_BASE } from '../machine/layout';
 import type { DiskConfiguration, LaunchConfiguration } from '../protocol';
 import type { ByteSource } from '../symbols/bytes';
+import type { FileOpener } from '../symbols/companions';
 import { ElfFile } from '../symbols/elf/elf-file';
 import { loadableSegments, segmentBytes, type LoadableSegment } from '../symbols/elf/load';
 import { SymbolFile } from '../symbols/symbol-file';
 import type { Symbols } from '../symbols/symbols';
-import { openPrograms, type LoadedFile } from './guest-programs';
+import { openPrograms, type LoadedFile, type ProgramFiles } from './guest-programs';
 import { Spaces, type GuestProgram } from './spaces';
 import { TimeMachine, type TimeMachineOptions } from '../timetravel/time-machine';
 
@@ -38,6 +39,8 @@ export interface GuestFiles {
    * is needed. Rejects as readFile does.
    */
   openSource(path: string): Promise<ByteSource>;
+  /** Opens a file that belongs to a program's symbols, for as long. */
+  readonly openCompanion: FileOpener;
   /** Opens a disk image (or its backing file, named by the image `from`) for reading. */
   readonly openDisk: OpenFile;
   /** An absolute path from one that may be relative to `cwd`. */
@@ -113,13 +116,14 @@ export async function openGuest(
     disks: await openDisks(settings.disks, files, resolve, options, diskErrors),
   };
   const loaded: LoadedFile[] = [];
-  const open = (path: string): Promise<ByteSource> => files.openSource(path);
+  const { openCompanion } = files;
+  const from: ProgramFiles = { open: (path) => files.openSource(path), openCompanion };
   const keep = (path: string, elf: ElfFile | undefined): void => {
-    if (elf) loaded.push({ path, elf, symbols: SymbolFile.of(elf) });
+    if (elf) loaded.push({ path, elf, symbols: SymbolFile.of(elf, { path, openFile: openCompanion }) });
   };
   keep(programPath, program.elf);
   keep(resolve(settings.firmware), firmwareElf);
-  const { programs, warnings } = await openPrograms(loaded, settings.symbolFiles ?? [], open, resolve);
+  const { programs, warnings } = await openPrograms(loaded, settings.symbolFiles ?? [], from, resolve);
   return {
     debuggee: new TimeMachine(config, { ...options, idle: settings.idle }),
     symbols: new Spaces(programs, () => true).kernel,

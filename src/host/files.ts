@@ -50,6 +50,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
 export const guestFiles: GuestFiles = {
   readFile: readWhole,
   openSource: (path) => Promise.resolve().then(() => openPaged(path)),
+  openCompanion: () => undefined,
   openDisk: async (name, from) => {
     const path = from === undefined || isAbsolute(name) ? name : join(dirname(from), name);
     const file = await open(path, 'r').catch((error: unknown) => {

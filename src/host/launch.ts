@@ -25,6 +25,7 @@ import { openArchive } from './archive';
 import { openDiskArchive } from './disk/disk-archive';
 import { guestFiles, openPaged } from './files';
 import type { PagedFile } from './paged-file';
+import { SymbolFiles } from './symbol-files';
 
 export interface LaunchRequest {
   readonly settings: GuestSettings;
@@ -263,6 +264,8 @@ const HASHED_AT_ONCE = 2 ** 20;
 class HashedFiles {
   private readonly open = new Map<string, PagedFile>();
   private readonly hashes = new Map<string, Promise<string>>();
+  /** Debug files and .dwo files: no part of the guest, and so without a hash. */
+  private readonly companions = new SymbolFiles();
   readonly files: GuestFiles = {
     ...guestFiles,
     readFile: async (path) => {
@@ -270,6 +273,7 @@ class HashedFiles {
       return file.read(0, file.size);
     },
     openSource: (path) => this.opened(path),
+    openCompanion: (path) => this.companions.openFile(path),
   };
 
   async hashed(path: string): Promise<GuestFile> {
@@ -281,6 +285,7 @@ class HashedFiles {
   /** What was opened is empty from now on. */
   close(): void {
     for (const file of this.open.values()) file.close();
+    this.companions.close();
   }
 
   private async opened(path: string): Promise<PagedFile> {
