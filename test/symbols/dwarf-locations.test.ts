@@ -1,7 +1,9 @@
 /** Location lists against readelf: of every list, where it says something, and what it begins with. */
 import assert from 'node:assert/strict';
+import { UserError } from '../../src/base/errors';
+import { ByteReader } from '../../src/symbols/bytes';
 import { dwarfSectionsOf } from '../../src/symbols/dwarf/sections';
-import { expressionAt } from '../../src/symbols/dwarf/location-lists';
+import { expressionAt, type ListUnit } from '../../src/symbols/dwarf/location-lists';
 import { UnitSet } from '../../src/symbols/dwarf/unit-set';
 import { requireTool } from '../support/tools';
 import { ELF_GCC, open, output, READELF } from './support';
@@ -119,4 +121,70 @@ describe('DWARF location lists', function () {
       assert.ok(checked >= 40, `${checked} places checked`);
     });
   }
+});
+
+describe('DWARF location lists by hand', () => {
+  const address = (value: number): number[] => [value & 0xff, value >> 8, 0, 0, 0, 0, 0, 0];
+  const ones = [255, 255, 255, 255, 255, 255, 255, 255];
+  /** What a list in a unit of base address 0x1000 says at a place: the operation, or nothing. */
+  const at = (
+    version: number,
+    list: readonly number[],
+    pc: bigint,
+    skeleton?: unknown,
+  ): number | undefined => {
+    const unit: ListUnit = {
+      header: { version, offsetSize: 4, addressSize: 8 },
+      sections: {
+        reader: (name, offset) =>
+          new ByteReader(Uint8Array.from(list), { code: 'DWARF_BAD_SECTION', name }, offset),
+      },
+      baseAddress: 0x1000n,
+      loclistsBase: undefined,
+      skeleton,
+      indexedAddress: (index) => 0x5000n + BigInt(index) * 0x100n,
+    };
+    return expressionAt(unit, { kind: 'sectionOffset', offset: 0 }, pc)?.[0];
+  };
+
+  it('of DWARF 4 count from the base that was selected last', () => {
+    const list = [
+      ...[...address(0x10), ...address(0x20), 1, 0, 0x51],
+      ...[...ones, ...address(0x3000)],
+      ...[...address(0x10), ...address(0x20), 1, 0, 0x52],
+      ...[...address(0), ...address(0)],
+    ];
+    assert.equal(at(4, list, 0x1010n), 0x51);
+    assert.equal(at(4, list, 0x3010n), 0x52);
+    assert.equal(at(4, list, 0x3020n), undefined);
+    assert.throws(() => at(4, list.slice(0, -1), 0x3020n), UserError);
+  });
+
+  it('of DWARF 5 have entries of every kind, views between them, and a default', () => {
+    const list = [
+      ...[4, 0x10, 0x20, 1, 0x51], // DW_LLE_offset_pair
+      ...[9, 1, 2], // DW_LLE_GNU_view_pair
+      ...[1, 2, 4, 0x10, 0x20, 1, 0x52], // DW_LLE_base_addressx
+      ...[6, ...address(0x3000), 4, 0x10, 0x20, 1, 0x53], // DW_LLE_base_address
+      ...[2, 0, 1, 1, 0x54], // DW_LLE_startx_endx
+      ...[3, 3, 0x10, 1, 0x55], // DW_LLE_startx_length
+      ...[7, ...address(0x4000), ...address(0x4008), 1, 0x56], // DW_LLE_start_end
+      ...[8, ...address(0x4100), 8, 1, 0x57], // DW_LLE_start_length
+      ...[5, 1, 0x58], // DW_LLE_default_location
+      0,
+    ];
+    const said = [0x1010n, 0x5210n, 0x3010n, 0x50ffn, 0x530fn, 0x4007n, 0x4107n, 0x4108n];
+    assert.deepEqual(
+      said.map((pc) => at(5, list, pc)),
+      [0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58],
+    );
+    assert.throws(() => at(5, [10], 0n), UserError);
+  });
+
+  it("of GNU's split DWARF 4 name their addresses by index", () => {
+    const list = [2, 0, 1, 1, 0, 0x51, 3, 2, 8, 0, 0, 0, 1, 0, 0x52, 0];
+    assert.equal(at(4, list, 0x50ffn, {}), 0x51);
+    assert.equal(at(4, list, 0x5207n, {}), 0x52);
+    assert.equal(at(4, list, 0x5208n, {}), undefined);
+  });
 });

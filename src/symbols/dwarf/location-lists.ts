@@ -1,10 +1,19 @@
 /** Location lists: .debug_loc (DWARF 2-4, 2.6.6 there) and .debug_loclists (DWARF 5, 2.6.2 and 7.29). */
 import type { ByteReader } from '../bytes';
-import { offsetOf, readOffset, type AttributeValue } from './forms';
+import { offsetOf, readOffset, type AttributeValue, type FormContext } from './forms';
+import type { DwarfSections } from './sections';
 import type { Unit } from './unit';
 
+/** What of a unit its lists depend on. */
+export interface ListUnit extends Pick<Unit, 'baseAddress' | 'indexedAddress' | 'loclistsBase'> {
+  readonly header: FormContext;
+  readonly sections: Pick<DwarfSections, 'reader'>;
+  /** Only split units have one. */
+  readonly skeleton: unknown;
+}
+
 /** The expression that holds at an address of the file; undefined: none does. Throws DWARF_BAD_SECTION. */
-export const expressionAt = (unit: Unit, list: AttributeValue, pc: bigint): Uint8Array | undefined => {
+export const expressionAt = (unit: ListUnit, list: AttributeValue, pc: bigint): Uint8Array | undefined => {
   const { header, sections } = unit;
   if (header.version < 5) {
     const offset = offsetOf(list);
@@ -26,7 +35,7 @@ const holds = (pc: bigint, start: bigint, end: bigint): boolean =>
   pc >= BigInt.asUintN(64, start) && pc < BigInt.asUintN(64, end);
 
 /** GNU's view numbers stand before the list, where nothing refers to for the list's sake. */
-const searchOldList = (reader: ByteReader, unit: Unit, pc: bigint): Uint8Array | undefined => {
+const searchOldList = (reader: ByteReader, unit: ListUnit, pc: bigint): Uint8Array | undefined => {
   const { addressSize } = unit.header;
   const baseMark = addressSize === 8 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn;
   let base = unit.baseAddress;
@@ -44,7 +53,7 @@ const searchOldList = (reader: ByteReader, unit: Unit, pc: bigint): Uint8Array |
 };
 
 /** The lists of GNU's split DWARF 4 (.debug_loc.dwo) are ancestors of those of DWARF 5. */
-const searchSplitList = (reader: ByteReader, unit: Unit, pc: bigint): Uint8Array | undefined => {
+const searchSplitList = (reader: ByteReader, unit: ListUnit, pc: bigint): Uint8Array | undefined => {
   for (;;) {
     const kind = reader.u8();
     if (kind === 0) return undefined;
@@ -61,7 +70,7 @@ const searchSplitList = (reader: ByteReader, unit: Unit, pc: bigint): Uint8Array
   }
 };
 
-const searchNewList = (reader: ByteReader, unit: Unit, pc: bigint): Uint8Array | undefined => {
+const searchNewList = (reader: ByteReader, unit: ListUnit, pc: bigint): Uint8Array | undefined => {
   const { addressSize } = unit.header;
   let base = unit.baseAddress;
   let fallback: Uint8Array | undefined;
@@ -93,7 +102,7 @@ const searchNewList = (reader: ByteReader, unit: Unit, pc: bigint): Uint8Array |
 
 const readRange = (
   reader: ByteReader,
-  unit: Unit,
+  unit: ListUnit,
   kind: number,
   base: bigint,
 ): { start: bigint; end: bigint } => {
