@@ -1,6 +1,6 @@
 /**
- * The process that is fuzzed: `child.ts SECONDS FIRST_SEED FILE...` asks damaged copies of the files everything, seed after
- * seed, until its time is over. Its memory is bounded by how it is started. Prints the seed before anything that can fail.
+ * The process that is fuzzed: `child.ts SECONDS FIRST_SEED AT_LEAST FILE...` asks damaged copies of the files everything,
+ * seed after seed, until its time is over and it has asked as many as it should. Its memory is bounded by how it is started. Prints the seed before anything that can fail.
  */
 import { readFileSync } from 'node:fs';
 import { bytesSource } from '../../../src/symbols/bytes';
@@ -8,7 +8,7 @@ import { ElfFile } from '../../../src/symbols/elf/elf-file';
 import { askEverything } from './ask';
 import { mutate } from './mutate';
 
-const [seconds = '1', first = '1', only = '', ...paths] = process.argv.slice(2);
+const [seconds = '1', first = '1', atLeast = '1', ...paths] = process.argv.slice(2);
 const files = paths.map((path) => {
   const bytes = Uint8Array.from(readFileSync(path));
   const text = ElfFile.open(bytesSource(bytes)).sectionNamed('.text');
@@ -21,7 +21,7 @@ const files = paths.map((path) => {
 });
 const ends = Date.now() + Number(seconds) * 1000;
 let count = 0;
-for (let seed = Number(first); count === 0 || (only === 'all' && Date.now() < ends); seed++) {
+for (let seed = Number(first); count < Number(atLeast) || Date.now() < ends; seed++) {
   const file = files[seed % files.length];
   if (file === undefined) break;
   const damaged = mutate(file.bytes, seed);

@@ -1,7 +1,7 @@
 /**
  * Damaged ELF and DWARF, asked everything in a process with little memory: nothing but UserErrors (where a file is opened),
- * no call longer than a second, and the process lives. Seeds that found something are asked again each time; then as many
- * others as there is time for: CHRONOVISOR_FUZZ_SECONDS, CHRONOVISOR_FUZZ_SEED.
+ * no call longer than a second, and the process lives. Some seeds are asked each time, then as many others as there
+ * is time for: CHRONOVISOR_FUZZ_SECONDS, CHRONOVISOR_FUZZ_SEED.
  */
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
@@ -15,8 +15,8 @@ const SEED = Number(process.env['CHRONOVISOR_FUZZ_SEED'] ?? Date.now() % 2 ** 30
 const MEMORY_MB = 256;
 const NAMES = ['dwarf2-O0', 'dwarf3-O1', 'dwarf4-O2', 'dwarf5-O2', 'dwarf5-64', 'zlib'];
 
-/** Seeds that found a defect, of the files in the order of NAMES. */
-const FOUND: readonly number[] = [1, 2, 3, 4, 5, 6];
+/** Damaged files that are the same each time (for the same compilers): seeds 1 to this. */
+const ALWAYS = 60;
 
 interface Ended {
   readonly code: number | null;
@@ -24,11 +24,11 @@ interface Ended {
   readonly lastSeed: number | undefined;
 }
 
-const run = (seconds: number, seed: number, only: 'one' | 'all', paths: readonly string[]): Promise<Ended> =>
+const run = (seconds: number, seed: number, atLeast: number, paths: readonly string[]): Promise<Ended> =>
   new Promise((resolve) => {
     const child = fork(
       join(import.meta.dirname, 'child.ts'),
-      [String(seconds), String(seed), only, ...paths],
+      [String(seconds), String(seed), String(atLeast), ...paths],
       {
         execArgv: ['--import', 'tsx', `--max-old-space-size=${MEMORY_MB}`],
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -65,12 +65,10 @@ describe('fuzzed symbol files', function () {
       `after seed ${lastSeed ?? 'none'} (CHRONOVISOR_FUZZ_SEED repeats it): ${output.slice(-3000)}`,
     );
 
-  it('that found something before', async () => {
-    for (const seed of FOUND) check(await run(0, seed, 'one', paths));
-  });
+  it('that are the same each time', async () => check(await run(0, 1, ALWAYS, paths)));
 
   it(`for ${SECONDS} seconds from seed ${SEED}`, async () => {
-    const ended = await run(SECONDS, SEED, 'all', paths);
+    const ended = await run(SECONDS, SEED, 1, paths);
     check(ended);
     console.log(`      ${ended.output.trim()}`);
     assert.match(ended.output, /^[1-9]\d* damaged files$/m);
