@@ -8,15 +8,8 @@ export interface EntryPlace {
   readonly offset: number;
 }
 
-/** Finds the unit that holds an offset of .debug_info, for references between units. */
-export type UnitFinder = (offset: number) => Unit | undefined;
-
 /** The entry that an attribute of an entry of `unit` refers to; undefined if it refers to none that can be found. */
-export const follow = (
-  unit: Unit,
-  reference: AttributeValue | undefined,
-  _unitAt?: UnitFinder,
-): EntryPlace | undefined => {
+export const follow = (unit: Unit, reference: AttributeValue | undefined): EntryPlace | undefined => {
   switch (reference?.kind) {
     case 'reference': {
       const offset = reference.global ? reference.offset : unit.header.offset + reference.offset;
@@ -36,7 +29,7 @@ export const follow = (
 };
 
 /** The entry at an offset of the section that `unit` lies in. */
-export const placeOf = (unit: Unit, offset: number, _unitAt?: UnitFinder): EntryPlace | undefined => {
+export const placeOf = (unit: Unit, offset: number): EntryPlace | undefined => {
   const { header } = unit;
   if (offset >= header.offset && offset < header.end) return { unit, offset };
   return header.section === 'info' ? placeInInfo(unit, offset) : undefined;
