@@ -3,7 +3,7 @@
  * a .dwo file or in the .dwp package beside the program. What is missing is told once: lines and unwinding work without.
  */
 import { userError } from '../../base/errors';
-import { partOf } from '../bytes';
+import { bytesSource, partOf, type ByteSource } from '../bytes';
 import type { Companions } from '../companions';
 import type { ElfFile } from '../elf/elf-file';
 import { PackageIndex, type Contributions } from './package';
@@ -102,8 +102,7 @@ const splitSections = (
 ): DwarfSections =>
   sectionsFrom((name) => {
     if (name === 'addr' || name === 'ranges') return skeleton?.sections.source(name);
-    const section = elf.sectionNamed(`.debug_${name}.dwo`);
-    const source = section && elf.sectionSource(section);
+    const source = sectionsNamed(elf, `.debug_${name}.dwo`);
     const part = parts?.get(name);
     // Strings are shared by all units of a package.
     if (source === undefined || parts === undefined || name === 'str' || name === 'line_str') return source;
@@ -111,3 +110,23 @@ const splitSections = (
     if (part.offset + part.size <= source.size) return partOf(source, part.offset, part.size);
     throw userError('DWARF_BAD_SECTION', `the index of a package reaches beyond .debug_${name}.dwo`);
   }, warn);
+
+/** Type units come in a section each, all of one name (DWARF 5, appendix E.2): they are read as one. */
+const sectionsNamed = (elf: ElfFile, name: string): ByteSource | undefined => {
+  const first = elf.sectionNamed(name);
+  const sections = elf.sections.filter((section) => section.name === name);
+  const total = sections.reduce((sum, { size }) => sum + size, 0);
+  // Sections of a damaged file may lie over each other.
+  if (first === undefined || sections.length < 2 || total > elf.sizeBytes)
+    return first && elf.sectionSource(first);
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const section of sections) {
+    const data = elf.sectionData(section);
+    // An inflated one is longer.
+    if (at + data.length > total) return elf.sectionSource(first);
+    bytes.set(data, at);
+    at += data.length;
+  }
+  return bytesSource(bytes);
+};
