@@ -128,7 +128,7 @@ describe('disks of a saved checkpoint, committed into the base image', function 
       let above: { readonly id: string; readonly shown: Buffer } | undefined;
       for (let writes = 0; ; writes++) {
         archive = await open('store');
-        let left = writes;
+        let [left, isFlushed] = [writes, true];
         const host = archive['host'];
         const dying = new DiskArchive(archive['inner'], {
           ...host,
@@ -139,9 +139,15 @@ describe('disks of a saved checkpoint, committed into the base image', function 
             return {
               sizeBytes: file.sizeBytes,
               read: (offset, length) => file.read(offset, length),
-              write: (offset, bytes) => die(() => file.write(offset, bytes)),
+              write: (offset, bytes) => {
+                isFlushed = false;
+                return die(() => file.write(offset, bytes));
+              },
               truncate: (size) => die(() => file.truncate(size)),
-              flush: () => die(() => file.flush()),
+              flush: async () => {
+                await die(() => file.flush());
+                isFlushed = true;
+              },
               close: () => file.close(),
             };
           },
@@ -157,6 +163,7 @@ describe('disks of a saved checkpoint, committed into the base image', function 
           above = { id: await save(archive, guest.disk), shown: await shown(guest.disk) };
         }
         await close(archive);
+        if (ended) assert.ok(isFlushed, 'the image is on its medium before the commit is over');
         if (ended) break;
         interrupted++;
       }

@@ -82,15 +82,13 @@ function changed(data: SectionData, path: Path, value: SectionData): SectionData
 function others(value: SectionData): SectionData[] {
   switch (typeof value) {
     case 'number':
-      return [value ^ 1, value + 1, value - 1, value + 512, value * 2, value / 2].filter(
-        (other) => other >= 0 && other !== value,
-      );
+      return [value ^ 1, value + 1, value - 1, value + 512, value * 2, value / 2].filter((n) => n >= 0);
     case 'bigint':
       return [value ^ 1n];
     case 'boolean':
       return [!value];
     case 'string':
-      return [value === 'virtio' ? 'uart' : 'virtio'];
+      return ['virtio'];
     default:
       return value instanceof Uint8Array ? [Uint8Array.of(...value, 7), value.map((byte) => byte ^ 1)] : [5];
   }
@@ -123,7 +121,8 @@ describe('saved state', () => {
       for (const path of leaves(data)) {
         // What tells which device it is must be as it was.
         if (['legacy', 'deviceId', 'op'].includes(path.at(-1) ?? '')) continue;
-        const found = others(at(data, path)).some((value) => comesBack(name, changed(data, path, value)));
+        const all = others(at(data, path)).map((value) => changed(data, path, value));
+        const found = all.some((other) => inspectData(other) !== inspectData(data) && comesBack(name, other));
         assert.ok(found, path.join('.'));
       }
     });
