@@ -139,7 +139,9 @@ describe('disks of saved checkpoints, where something fails', () => {
     await close(archive);
     assert.equal(layersOf('store').length, 2);
 
-    const summaries = await (await open('store')).list();
+    archive = await open('store');
+    const summaries = await archive.list();
+    await close(archive);
     const damaged = await openDiskArchive(
       await but({
         list: async () =>

@@ -125,6 +125,7 @@ describe('saved state', () => {
         const found = all.some((other) => inspectData(other) !== inspectData(data) && comesBack(name, other));
         assert.ok(found, path.join('.'));
       }
+      assert.ok(comesBack(name, data), 'and nothing is left of the changes');
     });
   }
 
