@@ -133,21 +133,6 @@ export const accepted: readonly Accepted[] = [
       gdb === '<optimized out>',
   },
   {
-    reason:
-      'a defect of ours that is known: members whose class is in a type unit are named without the class',
-    matches: ({ kind, build, frame, path, gdb, ours }) =>
-      build === 'clang -O0 -gdwarf-4 -fdebug-types-section' &&
-      (kind === 'name'
-        ? ours ===
-          gdb
-            .replace(/<.*>(?=::)/, '')
-            .split('::')
-            .toSpliced(-2, 1)
-            .join('::')
-        : (frame === -1 && kind === 'extra' && path === 'shapes::count') ||
-          (kind === 'missing' && path === 'shapes::Shape::count')),
-  },
-  {
     reason: 'of a program linked as one GDB tells variables by another unit',
     matches: ({ kind, build, frame }) => kind === 'extra' && build.includes('-flto') && frame === -1,
   },

@@ -2,7 +2,8 @@
 import { AT, TAG } from './constants';
 import type { Die } from './die';
 import { languageOfUnit } from './languages';
-import type { Unit } from './unit';
+import { follow } from './references';
+import type { Entry, Unit } from './unit';
 
 interface Container {
   readonly start: number;
@@ -12,7 +13,7 @@ interface Container {
   readonly name: string | undefined;
 }
 
-const WANTED: ReadonlySet<number> = new Set([AT.name, AT.sibling]);
+const WANTED: ReadonlySet<number> = new Set([AT.name, AT.signature, AT.sibling]);
 const NAMING: ReadonlySet<number> = new Set([
   TAG.namespace,
   TAG.module,
@@ -48,9 +49,8 @@ class Containers {
         open.push(outer);
         continue;
       }
-      const own = unit.text(entry.attributes.get(AT.name));
       const isNamespace = entry.abbreviation.tag === TAG.namespace;
-      const name = own !== undefined && own !== '' ? own : isNamespace ? '(anonymous namespace)' : undefined;
+      const name = nameOf(unit, entry) ?? (isNamespace ? '(anonymous namespace)' : undefined);
       const container = { start: entry.offset, end: reader.end, outer, name };
       found.push(container);
       open.push(container);
@@ -76,6 +76,15 @@ class Containers {
     return names.join('::');
   }
 }
+
+/** A class whose type is in a unit of its own has its members' functions here, and its name there (DWARF 5, 5.7.1 and 7.5.5). */
+const nameOf = (unit: Unit, entry: Entry): string | undefined => {
+  const own = unit.text(entry.attributes.get(AT.name));
+  if (own !== undefined && own !== '') return own;
+  const place = follow(unit, entry.attributes.get(AT.signature));
+  const type = place?.unit.readEntry(place.unit.entryReader(place.offset), WANTED);
+  return (type && place?.unit.text(type.attributes.get(AT.name))) || undefined;
+};
 
 /** Units whose containers are kept. */
 const MAX_UNITS = 16;
