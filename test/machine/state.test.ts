@@ -10,7 +10,9 @@ import type { Section, SectionData } from '../../src/machine/device';
 import { CURRENT, H } from '../../src/machine/layout';
 import type { Machine, MachineState } from '../../src/machine/machine';
 import { Bench } from '../support/bare-guest';
+import { busyGuest } from '../support/busy-guest';
 import { startDisk } from '../support/guest-code';
+import { reach } from '../support/reach';
 import { TestDisk } from '../support/test-disk';
 import { inspectData } from './devices/board';
 
@@ -128,6 +130,26 @@ describe('saved state', () => {
       assert.ok(comesBack(name, data), 'and nothing is left of the changes');
     });
   }
+
+  it('a checkpoint has the devices as they are, not as they were at the one before', async () => {
+    const check = (of: Machine, what: string): void => {
+      assert.equal(inspectData(of.freeze().sections), inspectData(of.board.save()), what);
+    };
+    const busy = new Bench(busyGuest(2)).machine;
+    for (let instant = 0; instant < 60_000; instant += 501) {
+      await reach(busy, instant);
+      check(busy, `at ${instant}`);
+      if (instant % 4 === 0) busy.board.consoleInput(Uint8Array.of(instant & 0xff));
+      check(busy, `at ${instant}, after input`);
+    }
+    const sections = state.sections.map((each) =>
+      each.name === 'console' ? { ...each, data: 'virtio' } : each,
+    );
+    machine.restore({ ...state, sections });
+    check(machine, 'restored');
+    machine.board.consoleInput(Uint8Array.of(1, 2, 3));
+    check(machine, 'input for the virtio console');
+  });
 
   it('each word of a hart comes back', () => {
     for (const [hart, block] of state.harts.entries()) {
