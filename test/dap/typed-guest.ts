@@ -1,13 +1,11 @@
 /** The compiled guest of values, on the real machine; and GDB on QEMU at the same stop, as the judge of expressions. */
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
 import { createSession } from '../../src/host/adapter';
 import type { DapClient } from '../support/dap-client';
+import { gdbOnQemu } from './gdb';
 import { clientOf } from './support';
 
 export const GCC = 'riscv64-unknown-elf-gcc';
@@ -53,15 +51,6 @@ export async function stoppedAt(
   return client;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** What GDB prints for each expression at the marked line; `error: ...` where it refuses. */
 export async function printsOfGdb(
   program: string,
@@ -69,42 +58,23 @@ export async function printsOfGdb(
   source = VALUES_C,
   marker = 'STOP',
 ): Promise<string[]> {
-  const port = await freePort();
-  const machine = ['-M', 'virt', '-bios', 'none', '-display', 'none', '-serial', 'null', '-monitor', 'none'];
-  const gdbServer = ['-S', '-gdb', `tcp:127.0.0.1:${port}`];
-  const qemu = spawn('qemu-system-riscv64', [...machine, '-kernel', program, ...gdbServer], {
-    stdio: 'ignore',
-  });
-  try {
-    const script = join(mkdtempSync(join(tmpdir(), 'gdb-')), 'commands');
-    const settings = ['pagination off', 'confirm off', 'tcp connect-timeout 20', 'print null-stop on'];
-    const python = [
-      'python',
-      'import json',
-      `for text in json.loads(${JSON.stringify(JSON.stringify(expressions))}):`,
-      '  try:',
-      '    value = gdb.parse_and_eval(text)',
-      '    if value.type.code == gdb.TYPE_CODE_REF: value = value.referenced_value()',
-      '    print("VALUE " + json.dumps(value.format_string(symbols=False, max_elements=0, repeat_threshold=0)))',
-      '  except Exception as error:',
-      '    print("VALUE " + json.dumps("error: " + str(error)))',
-      'end',
-    ];
-    const start = [
-      `target remote 127.0.0.1:${port}`,
-      `tbreak ${basename(source)}:${lineOf(marker, source)}`,
-      'continue',
-    ];
-    writeFileSync(
-      script,
-      [...settings.map((one) => `set ${one}`), ...start, ...python, 'disconnect'].join('\n'),
-    );
-    const run = promisify(execFile);
-    const arguments_ = ['-q', '-nx', '-batch', '-x', script, program];
-    const { stdout } = await run('gdb-multiarch', arguments_, { timeout: 30_000 });
-    const lines = stdout.split('\n').filter((line) => line.startsWith('VALUE '));
-    return lines.map((line) => JSON.parse(line.slice(6)) as string);
-  } finally {
-    qemu.kill();
-  }
+  const python = [
+    'python',
+    'import json',
+    `for text in json.loads(${JSON.stringify(JSON.stringify(expressions))}):`,
+    '  try:',
+    '    value = gdb.parse_and_eval(text)',
+    '    if value.type.code == gdb.TYPE_CODE_REF: value = value.referenced_value()',
+    '    print("VALUE " + json.dumps(value.format_string(symbols=False, max_elements=0, repeat_threshold=0)))',
+    '  except Exception as error:',
+    '    print("VALUE " + json.dumps("error: " + str(error)))',
+    'end',
+  ];
+  const start = [
+    'set print null-stop on',
+    `tbreak ${basename(source)}:${lineOf(marker, source)}`,
+    'continue',
+  ];
+  const lines = await gdbOnQemu(program, [...start, ...python], 'VALUE ');
+  return lines.map((line) => JSON.parse(line) as string);
 }
