@@ -151,6 +151,7 @@ describe('saved state', () => {
     assert.equal(machine.board.takeConsoleByte(), 't'.charCodeAt(0));
     check(machine, 'input that firmware has polled');
     machine.restore({ ...state, sections });
+    check(machine, 'restored with another console');
     machine.board.consoleInput(Uint8Array.of(1, 2, 3));
     check(machine, 'input for the virtio console');
   });
