@@ -47,7 +47,8 @@ export async function checkPointer(
   relocated?: string,
 ): Promise<DiskPointer> {
   const path = relocated ?? pointer.path;
-  const remedy = 'restore the image that the checkpoint was taken with, or say where it is now (run --relocate OLD=NEW, "relocate" in launch.json)';
+  const remedy =
+    'restore the image that the checkpoint was taken with, or say where it is now (run --relocate OLD=NEW, "relocate" in launch.json)';
   const moved = path === pointer.path ? '' : ` (it was ${pointer.path} then)`;
   const found = await files.stat(path);
   if (found === undefined) {
