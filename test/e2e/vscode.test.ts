@@ -34,12 +34,24 @@ describe('e2e: a guest in VS Code', function () {
     await vscode.picture('1-breakpoint');
   });
 
+  it('shows the variables of the function with their values', async () => {
+    await vscode.showsVariable('i', '0');
+    await vscode.showsVariable('square', '0');
+    await vscode.showsVariable('count', '4');
+  });
+
   it('steps forwards and back again, through time', async () => {
     const before = await vscode.time();
     await vscode.debug('Step Over');
     await vscode.waitForStopAt(lineOf('for (int i'));
-    await vscode.debug('Step Back');
-    await vscode.waitForStopAt(lineOf('#BP1'));
+    await vscode.debug('Step Over');
+    await vscode.waitForStopAt(lineOf('long square'));
+    await vscode.showsVariable('i', '1');
+    for (const text of ['for (int i', '#BP1']) {
+      await vscode.debug('Step Back');
+      await vscode.waitForStopAt(lineOf(text));
+    }
+    await vscode.showsVariable('i', '0');
     const past = instants(await vscode.time());
     assert.equal(past[0], instants(before)[0], 'the very instant of the breakpoint');
     assert.ok((past[1] ?? 0) > (past[0] ?? 0), 'the step is still in the recording');

@@ -154,6 +154,23 @@ export class Workbench {
     return (await Promise.all(parts)).map((texts) => texts.join(' '));
   }
 
+  /** Waits for a row of the Variables view. */
+  async showsVariable(name: string, value: string): Promise<void> {
+    const rows = (await this.view('Variables')).locator('.monaco-list-row');
+    const row = rows.filter({ has: this.page.locator('.name', { hasText: new RegExp(`^${name}\\b`, 'u') }) });
+    const shown = async (): Promise<string> => {
+      const [text = ''] = await row.locator('.value').allInnerTexts();
+      return text.trim();
+    };
+    const locals = rows.filter({ hasText: /^Locals$/u }).first();
+    await this.until(`${name} = ${value}`, async () => {
+      // VS Code unfolds the first scope of a stop as a rule, not always.
+      if ((await row.count()) === 0 && (await locals.getAttribute('aria-expanded')) === 'false')
+        await locals.click();
+      return (await shown()) === value;
+    });
+  }
+
   async showsRow(view: Locator, start: string): Promise<void> {
     const shows = async (): Promise<boolean> => (await this.rows(view)).some((row) => row.startsWith(start));
     await this.until(`the row "${start}"`, shows);
