@@ -83,7 +83,7 @@ export const askEverything = (
   const source = bytesSource(bytes);
   call('loadableSegments', () => loadableSegments(ElfFile.open(source)), true);
   call('symbols', () => ElfFile.open(source).symbols().length, true);
-  const options = companion ? { path: '/work/program', openFile: companion } : {};
+  const options = companion ? { path: '/program/guest.elf', openFile: companion } : {};
   const file = call('open', () => SymbolFile.open(source, options), true);
   if (file === undefined) return;
   for (const address of addresses) {
