@@ -31,8 +31,8 @@ export interface JudgedVariable {
   readonly tree: Tree;
 }
 
-export interface JudgedFrame {
-  readonly pc: bigint;
+interface FrameOf<Address, Variable> {
+  readonly pc: Address;
   readonly name: string | null;
   readonly inline: boolean;
   /** Made up by GDB for a function that has left its place by a tail call. */
@@ -41,11 +41,13 @@ export interface JudgedFrame {
   readonly line: number;
   /** The innermost first. */
   readonly blocks: readonly {
-    readonly start: bigint;
-    readonly end: bigint;
-    readonly variables: readonly JudgedVariable[];
+    readonly start: Address;
+    readonly end: Address;
+    readonly variables: readonly Variable[];
   }[];
 }
+
+export type JudgedFrame = FrameOf<bigint, JudgedVariable>;
 
 export interface JudgedStop {
   readonly pc: bigint;
@@ -61,19 +63,7 @@ type RawVariable = readonly [string, boolean, number | null, Tree];
 interface RawStop {
   readonly pc: number;
   readonly x: readonly (readonly [number, string])[];
-  readonly frames: readonly {
-    readonly pc: number;
-    readonly name: string | null;
-    readonly inline: boolean;
-    readonly tail: boolean;
-    readonly file: string | null;
-    readonly line: number;
-    readonly blocks: readonly {
-      readonly start: number;
-      readonly end: number;
-      readonly variables: readonly RawVariable[];
-    }[];
-  }[];
+  readonly frames: readonly FrameOf<number, RawVariable>[];
   readonly globals?: readonly RawVariable[];
 }
 

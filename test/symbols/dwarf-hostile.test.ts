@@ -10,9 +10,8 @@ import { SymbolFile } from '../../src/symbols/symbol-file';
 import { byteSizeOf } from '../../src/symbols/type-size';
 import type { Type } from '../../src/symbols/types';
 import type { FrameContext, Location, Variable } from '../../src/symbols/variables';
-import { requireTool } from '../support/tools';
-import { ELF_GCC, open } from './support';
-import { CLANG, ELF_GXX, TYPED_BUILDS, TypedCorpus } from './typed-support';
+import { open } from './support';
+import { TYPED_BUILDS, typedCorpus } from './typed-support';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 20261122);
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 40);
@@ -112,12 +111,7 @@ const askAll = (bytes: Uint8Array, addresses: readonly bigint[]): void => {
 
 describe('hostile types and variables', function () {
   this.timeout(120_000);
-  let corpus: TypedCorpus;
-  before(function () {
-    requireTool(this, ELF_GCC, ELF_GXX, CLANG, 'ld.lld');
-    corpus = new TypedCorpus();
-  });
-  after(() => corpus.dispose());
+  const corpus = typedCorpus();
 
   for (const name of ['gcc-3-O1', 'gcc-5-O2', 'clang-5-O1', 'g++-4-types', 'g++-5-O2']) {
     it(`${name}: damaged anywhere, are read as far as they go`, () => {

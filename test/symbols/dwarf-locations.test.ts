@@ -5,9 +5,8 @@ import { ByteReader } from '../../src/symbols/bytes';
 import { dwarfSectionsOf } from '../../src/symbols/dwarf/sections';
 import { expressionAt, type ListUnit } from '../../src/symbols/dwarf/location-lists';
 import { UnitSet } from '../../src/symbols/dwarf/unit-set';
-import { requireTool } from '../support/tools';
-import { ELF_GCC, open, output, READELF } from './support';
-import { CLANG, ELF_GXX, TYPED_BUILDS, TypedCorpus } from './typed-support';
+import { open, output, READELF } from './support';
+import { TYPED_BUILDS, typedCorpus } from './typed-support';
 
 interface ListEntry {
   readonly start: bigint;
@@ -89,12 +88,7 @@ const nameOf = (operation: number): string => {
 
 describe('DWARF location lists', function () {
   this.timeout(60_000);
-  let corpus: TypedCorpus;
-  before(function () {
-    requireTool(this, ELF_GCC, ELF_GXX, CLANG, 'ld.lld', READELF);
-    corpus = new TypedCorpus();
-  });
-  after(() => corpus.dispose());
+  const corpus = typedCorpus(READELF);
 
   // readelf does not show lists that are referred to by index (clang's).
   for (const build of TYPED_BUILDS.filter((one) => /^g.*-O[12]$/.test(one.name))) {

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import type { SymbolFile } from '../../src/symbols/symbol-file';
 import type { StructType, Type } from '../../src/symbols/types';
-import { requireTool } from '../support/tools';
-import { ELF_GCC, GDB, gdb, open } from './support';
-import { CLANG, ELF_GXX, TYPED_BUILDS, TypedCorpus, type TypedBuild } from './typed-support';
+import { GDB, gdb, open } from './support';
+import { TYPED_BUILDS, typedCorpus, type TypedBuild } from './typed-support';
 
 const C_NAMES = [
   ...['struct point', 'union number', 'struct node', 'struct flags', 'struct packed', 'struct everything'],
@@ -150,12 +149,7 @@ const long = (file: SymbolFile, name: string): string[] => {
 
 describe('DWARF types', function () {
   this.timeout(60_000);
-  let corpus: TypedCorpus;
-  before(function () {
-    requireTool(this, ELF_GCC, ELF_GXX, CLANG, 'ld.lld', GDB);
-    corpus = new TypedCorpus();
-  });
-  after(() => corpus.dispose());
+  const corpus = typedCorpus(GDB);
 
   const namesOf = ({ language }: TypedBuild): string[] => (language === 'c' ? C_NAMES : CXX_NAMES);
 

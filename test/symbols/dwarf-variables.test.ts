@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import type { FrameContext, Location, Variable } from '../../src/symbols/variables';
 import type { SymbolFile } from '../../src/symbols/symbol-file';
-import { requireTool } from '../support/tools';
 import { ELF_GCC, GDB, gdb, open } from './support';
-import { CLANG, ELF_GXX, TYPED_BUILDS, TypedCorpus } from './typed-support';
+import { TYPED_BUILDS, typedCorpus } from './typed-support';
 
 /** Functions from the innermost inlined one to the one compiled, each with its blocks from within, as GDB nests them. */
 const GDB_SCRIPT = `python
@@ -81,12 +80,7 @@ const place = (location: Location | undefined): string =>
 
 describe('DWARF variables', function () {
   this.timeout(60_000);
-  let corpus: TypedCorpus;
-  before(function () {
-    requireTool(this, ELF_GCC, ELF_GXX, CLANG, 'ld.lld', GDB);
-    corpus = new TypedCorpus();
-  });
-  after(() => corpus.dispose());
+  const corpus = typedCorpus(GDB);
 
   // In strict DWARF 2 GDB takes inlined calls for blocks, as nothing says where the call was.
   for (const build of TYPED_BUILDS.filter((one) => one.name !== 'gcc-2-O0')) {

@@ -3,12 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { requireTool } from '../support/tools';
 import { ELF_GCC } from './support';
 
 const sources = join(import.meta.dirname, 'corpus', 'typed');
 
-export const ELF_GXX = 'riscv64-unknown-elf-g++';
-export const CLANG = 'clang';
+const ELF_GXX = 'riscv64-unknown-elf-g++';
+const CLANG = 'clang';
 
 export interface TypedBuild {
   readonly name: string;
@@ -56,14 +57,15 @@ export const TYPED_BUILDS: readonly TypedBuild[] = [
 
 const LINK = ['-nostdlib', '-static', '-ffreestanding', '-fno-builtin'];
 
-export class TypedCorpus {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'typed-'));
+class TypedCorpus {
+  private folder: string | undefined;
   private readonly paths = new Map<string, string>();
 
   /** Path of the built file. */
   build({ name, compiler, flags, language }: TypedBuild): string {
     let path = this.paths.get(name);
     if (path !== undefined) return path;
+    this.folder ??= mkdtempSync(join(tmpdir(), 'typed-'));
     path = join(this.folder, name);
     const run = (...args: string[]): unknown => execFileSync(compiler, args, { stdio: 'pipe' });
     const names = language === 'c' ? ['types.c', 'other.c'] : ['classes.cpp'];
@@ -80,6 +82,16 @@ export class TypedCorpus {
   }
 
   dispose(): void {
-    rmSync(this.folder, { recursive: true });
+    if (this.folder !== undefined) rmSync(this.folder, { recursive: true });
   }
+}
+
+/** One for the suite that is being described, which is skipped where a compiler or one of its judges is missing. */
+export function typedCorpus(...judges: string[]): TypedCorpus {
+  const corpus = new TypedCorpus();
+  before(function () {
+    requireTool(this, ELF_GCC, ELF_GXX, CLANG, 'ld.lld', ...judges);
+  });
+  after(() => corpus.dispose());
+  return corpus;
 }
