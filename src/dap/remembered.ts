@@ -48,4 +48,5 @@ export const remembered = (symbols: Symbols): RememberedSymbols => ({
   functionTypeAt: byAddress((entry) => symbols.functionTypeAt?.(entry)),
   variableNamed: byName((name, near) => symbols.variableNamed?.(name, near)),
   typeNamed: byName((name, near) => symbols.typeNamed?.(name, near)),
+  constantNamed: byName((name, near) => symbols.constantNamed?.(name, near)),
 });

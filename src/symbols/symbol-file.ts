@@ -23,7 +23,7 @@ import { SourceLines, type LineAddresses, type LineInfo } from './source-lines';
 import { SymbolIndex, type NamedSymbol } from './symbol-index';
 import type { Symbols } from './symbols';
 import type { Type } from './types';
-import type { FunctionScope, FunctionTypeOf, TypedSymbols, Variable } from './variables';
+import type { FunctionScope, FunctionTypeOf, NamedConstant, TypedSymbols, Variable } from './variables';
 
 export interface SymbolFileOptions extends CompanionOptions {
   /** Added to every address of the file: where a position-independent file was loaded, minus where it was linked. */
@@ -174,6 +174,10 @@ export class SymbolFile implements Symbols, TypedSymbols {
 
   typeNamed(name: string, near?: bigint): Type | undefined {
     return this.program().typeNamed(name, near);
+  }
+
+  constantNamed(name: string, near?: bigint): NamedConstant | undefined {
+    return this.program().constantNamed(name, near);
   }
 
   functionTypeAt(entry: bigint): FunctionTypeOf | undefined {

@@ -7,7 +7,7 @@ import type { LineAddresses, LineInfo } from './source-lines';
 import type { NamedSymbol } from './symbol-index';
 import type { Symbols } from './symbols';
 import type { Type } from './types';
-import type { FunctionScope, FunctionTypeOf, TypedSymbols, Variable } from './variables';
+import type { FunctionScope, FunctionTypeOf, NamedConstant, TypedSymbols, Variable } from './variables';
 
 export class SymbolTable implements Symbols, TypedSymbols {
   constructor(private readonly files: Symbols[] = []) {}
@@ -90,6 +90,10 @@ export class SymbolTable implements Symbols, TypedSymbols {
 
   typeNamed(name: string, near?: bigint): Type | undefined {
     return this.firstNear(near, (file) => file.typeNamed?.(name, near));
+  }
+
+  constantNamed(name: string, near?: bigint): NamedConstant | undefined {
+    return this.firstNear(near, (file) => file.constantNamed?.(name, near));
   }
 
   functionTypeAt(entry: bigint): FunctionTypeOf | undefined {

@@ -1,5 +1,5 @@
 /** Variables of a program and where their values lie, as the debug information says for a place in the code. */
-import type { Type } from './types';
+import type { EnumType, Type } from './types';
 
 /** What locations are computed from: one frame, as the unwinder has it. */
 export interface FrameContext {
@@ -76,8 +76,18 @@ export interface TypedSymbols {
    * it. A definition is preferred to a declaration, and that of the unit at `near` to others.
    */
   typeNamed(name: string, near?: bigint): Type | undefined;
+  /**
+   * An enumerator by name: `RED`; in C++ and Rust `ns::RED`, `Color::Red`, `ns::Color::Red`. Of several that of the innermost
+   * block at `near`, then that of the unit there, else any.
+   */
+  constantNamed(name: string, near?: bigint): NamedConstant | undefined;
   /** The type of the function whose code begins at an address. */
   functionTypeAt(entry: bigint): FunctionTypeOf | undefined;
+}
+
+export interface NamedConstant {
+  readonly type: EnumType;
+  readonly value: bigint;
 }
 
 export interface FunctionTypeOf {

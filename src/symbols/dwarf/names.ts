@@ -3,16 +3,18 @@
  * only until what is asked for is found; of a name the best entry is kept, and nothing of what is not a name. A unit
  * that is preferred is scanned for itself.
  */
+import type { ByteReader } from '../bytes';
 import type { DebugInfo, UnitInfo } from './debug-info';
 import { AT, TAG } from './constants';
 import { canonicalBaseName } from './base-names';
 import { Die } from './die';
+import type { AttributeValue } from './forms';
 import { hasNamespaces, qualifiedName } from './qualified-names';
 import { Skimmer } from './skim';
 import type { Entry, Unit } from './unit';
 
 /** 'struct' is also class and interface: a declaration may say one and the definition the other. */
-export type NameKind = 'variable' | 'typedef' | 'base' | 'struct' | 'union' | 'enum';
+export type NameKind = 'variable' | 'typedef' | 'base' | 'struct' | 'union' | 'enum' | 'enumerator';
 
 /** How good an entry is: a declaration; a definition of its unit alone; one for all. Types have no linkage: 3. */
 export type Rank = 1 | 2 | 3;
@@ -50,6 +52,7 @@ const WANTED: ReadonlySet<number> = new Set([
   AT.specification,
   AT.import,
   AT.exportSymbols,
+  AT.enumClass,
 ]);
 
 const KINDS: Readonly<Record<number, NameKind | undefined>> = {
@@ -67,8 +70,10 @@ const KINDS: Readonly<Record<number, NameKind | undefined>> = {
   [TAG.enumerationType]: 'enum',
 };
 
-/** Fewer than eight, to be told apart by three bits. */
-const KIND_ORDER: readonly NameKind[] = ['variable', 'typedef', 'base', 'struct', 'union', 'enum'];
+/** Eight at most, to be told apart by three bits. */
+const KIND_ORDER: readonly NameKind[] = [
+  ...(['variable', 'typedef', 'base', 'struct', 'union', 'enum', 'enumerator'] as const),
+];
 
 export const kindOfTag = (tag: number): NameKind | undefined => KINDS[tag];
 
@@ -108,6 +113,8 @@ export class NameIndex {
     if (kind === 'base' || name.includes('<')) return undefined;
     const { sections } = this.info;
     const byPart = sections.source('names').size > 0;
+    // DWARF 5, 6.1.1.1, names no enumerators.
+    if (byPart && kind === 'enumerator') return undefined;
     if (!byPart && sections.source('gdb_index').size === 0) return undefined;
     const infos = this.info.unitsNaming(byPart ? (name.split('::').at(-1) ?? name) : name);
     return infos && this.unitsOf(infos);
@@ -170,6 +177,8 @@ const keyOf = (kind: NameKind, name: string): string => {
 class UnitScan {
   private readonly imports: Unit[] = [];
   private readonly hasNamespaces: boolean;
+  /** What stands around the declarations met so far, by their offsets. */
+  private readonly declared = new Map<number, string>();
 
   constructor(
     private readonly unit: Unit,
@@ -195,6 +204,10 @@ class UnitScan {
       const prefix = isRoot ? '' : open.at(-1);
       if (!isRoot && prefix !== undefined) this.add(entry, prefix);
       if (!entry.abbreviation.hasChildren) continue;
+      if (!isRoot && prefix !== undefined && hasEnumerators(entry)) {
+        this.addEnumerators(reader, skimmer, entry, this.prefixAround(entry, prefix));
+        continue;
+      }
       const inner = isRoot ? '' : this.innerPrefix(entry, prefix);
       const sibling = inner === undefined ? siblingOf(unit, entry) : undefined;
       if (sibling !== undefined && sibling > reader.offset) reader.offset = sibling;
@@ -210,7 +223,13 @@ class UnitScan {
     const name = this.unit.text(entry.attributes.get(AT.name));
     // Names in nameless and inline namespaces are known without them, as in the source.
     if (tag === TAG.namespace && (!name || entry.attributes.has(AT.exportSymbols))) return prefix;
-    return name ? `${prefix}${name}::` : undefined;
+    return name ? `${this.prefixAround(entry, prefix)}${name}::` : undefined;
+  }
+
+  /** What completes a declaration stands elsewhere than its name says: in type units at the top. */
+  private prefixAround(entry: Entry, prefix: string): string {
+    const declaration = localOffset(this.unit, entry.attributes.get(AT.specification));
+    return declaration === undefined ? prefix : (this.declared.get(declaration) ?? prefix);
   }
 
   private add(entry: Entry, prefix: string): void {
@@ -223,8 +242,34 @@ class UnitScan {
       return;
     }
     const isDeclaration = attributes.has(AT.declaration);
+    if (isDeclaration && this.hasNamespaces) this.declared.set(entry.offset, prefix);
     const isShared = kind !== 'variable' || attributes.has(AT.external) || attributes.has(AT.specification);
-    const rank = isDeclaration ? 1 : isShared ? 3 : 2;
+    this.enter(entry, kind, prefix, isDeclaration ? 1 : isShared ? 3 : 2, entry.offset);
+  }
+
+  /** Those of `enum E` belong to what is around it, too: found here are these names, and `E::` leads to the type. */
+  private addEnumerators(reader: ByteReader, skimmer: Skimmer, enumeration: Entry, prefix: string): void {
+    while (!reader.done) {
+      const entry = skimmer.next(reader);
+      if (entry === undefined) return;
+      if (entry.abbreviation.tag === TAG.enumerator)
+        this.enter(entry, 'enumerator', prefix, 3, enumeration.offset);
+      // Methods of Rust's enumerations; only a damaged one has more within.
+      if (entry.abbreviation.hasChildren) this.skipChildren(reader, skimmer);
+    }
+  }
+
+  private skipChildren(reader: ByteReader, skimmer: Skimmer): void {
+    for (let depth = 1; depth > 0 && !reader.done;) {
+      const entry = skimmer.next(reader);
+      if (entry === undefined) depth--;
+      else if (entry.abbreviation.hasChildren) depth++;
+    }
+  }
+
+  /** `offset` is where the name leads to: of an enumerator to its enumeration. */
+  private enter(entry: Entry, kind: NameKind, prefix: string, rank: Rank, offset: number): void {
+    const { attributes } = entry;
     // Units of one program have most names in common, and the linker has them share the text.
     const text = attributes.get(AT.name);
     const shared =
@@ -237,8 +282,7 @@ class UnitScan {
     if (shared !== undefined && !attributes.has(AT.specification)) this.names.seen.set(shared, rank);
     const key = keyOf(kind, name);
     const known = this.names.best.get(key);
-    if (known === undefined || known.rank < rank)
-      this.names.best.set(key, { unit: this.unit, offset: entry.offset, rank });
+    if (known === undefined || known.rank < rank) this.names.best.set(key, { unit: this.unit, offset, rank });
   }
 
   private nameOf(entry: Entry, prefix: string): string | undefined {
@@ -257,8 +301,14 @@ class UnitScan {
   }
 }
 
-const siblingOf = (unit: Unit, entry: Entry): number | undefined => {
-  const value = entry.attributes.get(AT.sibling);
+/** Enumerators of `enum class` are known by its name alone. */
+const hasEnumerators = ({ abbreviation, attributes }: Entry): boolean =>
+  abbreviation.tag === TAG.enumerationType && !attributes.has(AT.enumClass);
+
+const siblingOf = (unit: Unit, entry: Entry): number | undefined =>
+  localOffset(unit, entry.attributes.get(AT.sibling));
+
+const localOffset = (unit: Unit, value: AttributeValue | undefined): number | undefined => {
   if (value?.kind !== 'reference') return undefined;
   return value.global ? value.offset : unit.header.offset + value.offset;
 };

@@ -3,8 +3,8 @@
  * kept within bounds (types by unit, names once for a file); asking for what holds at a pc reads no unit but its own.
  */
 import type { NamedSymbol } from '../symbol-index';
-import type { Type } from '../types';
-import type { FunctionScope, FunctionTypeOf, TypedSymbols, Variable } from '../variables';
+import type { EnumType, Type } from '../types';
+import type { FunctionScope, FunctionTypeOf, NamedConstant, TypedSymbols, Variable } from '../variables';
 import { passedValue } from './call-sites';
 import { AT, TAG } from './constants';
 import type { DebugInfo } from './debug-info';
@@ -14,7 +14,7 @@ import { constantOf } from './forms';
 import type { Meaning, Passed, Place } from './meaning';
 import { kindOfTag, type NameIndex, type NameKind, type Rank } from './names';
 import { qualifiedName } from './qualified-names';
-import { blocksOf } from './scopes';
+import { blocksOf, enumerationsIn } from './scopes';
 import { languageOfUnit } from './languages';
 import { TypeReader } from './type-reader';
 import type { Unit } from './unit';
@@ -98,6 +98,17 @@ export class DwarfProgram implements TypedSymbols, Meaning {
     return undefined;
   }
 
+  constantNamed(name: string, near?: bigint): NamedConstant | undefined {
+    const split = name.lastIndexOf('::');
+    const last = split < 0 ? name : name.slice(split + 2);
+    const enumeration = split < 0 ? undefined : enumOf(this.typeNamed(name.slice(0, split), near));
+    return (
+      (split < 0 && near !== undefined ? this.localConstant(name, near) : undefined) ??
+      constantOfType(enumeration, last) ??
+      constantOfType(this.enumerationWith(name, near), last)
+    );
+  }
+
   functionTypeAt(entry: bigint): FunctionTypeOf | undefined {
     const address = this.inFile(entry);
     for (const { found, unit } of this.functionsAt(address)) {
@@ -163,6 +174,24 @@ export class DwarfProgram implements TypedSymbols, Meaning {
     return all;
   }
 
+  /** Of an enumeration that is declared in a function. */
+  private localConstant(name: string, near: bigint): NamedConstant | undefined {
+    const address = this.inFile(near);
+    for (const { found, unit } of this.functionsAt(address)) {
+      const body = this.attempt(() => Die.at({ unit, offset: found.offset }));
+      for (const die of (body && this.attempt(() => enumerationsIn(body, address))) ?? []) {
+        const constant = constantOfType(enumOf(this.typeAt(die)), name);
+        if (constant !== undefined) return constant;
+      }
+    }
+    return undefined;
+  }
+
+  private enumerationWith(name: string, near: bigint | undefined): EnumType | undefined {
+    const die = this.attempt(() => this.dieNamed('enumerator', name, near));
+    return die && enumOf(this.typeAt(die));
+  }
+
   private globalVariable(die: Die): Variable {
     return makeVariable(die, this.qualifiedName(die) ?? '', this);
   }
@@ -207,6 +236,18 @@ export class DwarfProgram implements TypedSymbols, Meaning {
     return found !== undefined && (found.rank > 1 || declared === undefined) ? found.die : declared;
   }
 }
+
+const constantOfType = (type: EnumType | undefined, name: string): NamedConstant | undefined => {
+  const found = type?.enumerators.find((one) => one.name === name);
+  return type && found && { type, value: found.value };
+};
+
+/** Through the names that the type may have besides. Chains of types end (see TypeReader). */
+const enumOf = (type: Type | undefined): EnumType | undefined => {
+  let at = type;
+  while (at?.kind === 'typedef' || at?.kind === 'qualified') at = at.target;
+  return at?.kind === 'enum' ? at : undefined;
+};
 
 const numberOf = (die: Die, name: number): number => Number(constantOf(die.find(name)?.value) ?? 0n);
 

@@ -27,6 +27,27 @@ export const blocksOf = (body: Die, address: bigint, meaning: Meaning): Block[] 
   return blocks;
 };
 
+/** Enumerations that are declared in the blocks that hold an address of the file, the innermost block's first. */
+export const enumerationsIn = (body: Die, address: bigint): Die[] => {
+  const found: Die[][] = [];
+  for (let die: Die | undefined = body; die !== undefined && found.length < MAX_DEPTH;) {
+    const level: Level = { own: [], inner: undefined };
+    readLevel(die, address, level, 0);
+    const abstract = die.has(AT.abstractOrigin) ? abstractOf(die) : undefined;
+    found.unshift([die, ...(abstract ? [abstract] : [])].flatMap(enumerationsOf));
+    die = level.inner;
+  }
+  return found.flat();
+};
+
+const enumerationsOf = (block: Die): Die[] => {
+  const found: Die[] = [];
+  for (const child of block.children()) {
+    if (child.tag === TAG.enumerationType && found.length < MAX_VARIABLES) found.push(child);
+  }
+  return found;
+};
+
 interface Level {
   readonly own: Die[];
   /** The block within that holds the address. */
