@@ -2,9 +2,10 @@
 import { messageOf, UserError, userError } from '../base/errors';
 import type { SymbolFileConfiguration } from '../protocol';
 import type { ByteSource } from '../symbols/bytes';
-import type { FileOpener } from '../symbols/companions';
-import { ElfFile } from '../symbols/elf/elf-file';
-import { PT } from '../symbols/elf/format';
+import type { CompanionOptions, FileOpener } from '../symbols/companions';
+import { ElfFile, type ElfOptions } from '../symbols/elf/elf-file';
+import { ET, PT, SHF } from '../symbols/elf/format';
+import type { SectionAddresses } from '../symbols/elf/relocate';
 import { SymbolFile } from '../symbols/symbol-file';
 import { CodeImage } from './code-image';
 import type { GuestProgram } from './spaces';
@@ -20,6 +21,8 @@ export interface LoadedFile {
 export interface ProgramFiles {
   readonly open: (path: string) => Promise<ByteSource>;
   readonly openCompanion: FileOpener;
+  /** Where separate debug files are; absent: where distributions put them. */
+  readonly debugDirectories?: readonly string[];
 }
 
 interface OpenedPrograms {
@@ -51,36 +54,97 @@ export async function openPrograms(
   return { programs, warnings };
 }
 
-/** Throws SYMBOL_FILE_MISSING, SYMBOL_FILE_UNREADABLE, SYMBOL_FILE_ADDRESS. */
+/** What SymbolFile needs to know besides the file. */
+export const companionsOf = (
+  path: string,
+  { openCompanion, debugDirectories }: Omit<ProgramFiles, 'open'>,
+): CompanionOptions => ({
+  ...{ path, openFile: openCompanion },
+  ...(debugDirectories === undefined ? {} : { debugDirectories }),
+});
+
+/** Throws SYMBOL_FILE_MISSING, SYMBOL_FILE_UNREADABLE, SYMBOL_FILE_ADDRESS, SYMBOL_FILE_SECTIONS. */
 async function openProgram(
   id: number,
   path: string,
   configuration: SymbolFileConfiguration,
-  { open, openCompanion }: ProgramFiles,
+  files: ProgramFiles,
 ): Promise<GuestProgram> {
   const { space, process } = configuration;
-  const elf = await openElf(path, open);
-  const loadBias = biasOf(configuration, elf, path);
+  const source = await openSource(path, files.open);
+  const placed = placeOf(configuration, openElf(path, source), path);
+  const elf = placed.sectionAddresses === undefined ? placed.elf : openElf(path, source, placed);
+  const { loadBias } = placed;
   return {
-    ...{ id, path, space, symbols: SymbolFile.of(elf, { loadBias, path, openFile: openCompanion }) },
+    ...{ id, path, space, symbols: SymbolFile.of(elf, { ...companionsOf(path, files), ...placed }) },
     image: new CodeImage(elf, loadBias),
     ...(process === undefined ? {} : { process }),
   };
 }
 
-async function openElf(path: string, open: (path: string) => Promise<ByteSource>): Promise<ElfFile> {
+async function openSource(path: string, open: (path: string) => Promise<ByteSource>): Promise<ByteSource> {
   try {
-    return ElfFile.open(await open(path));
+    return await open(path);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    const code = error.code === 'FILE_MISSING' ? 'SYMBOL_FILE_MISSING' : 'SYMBOL_FILE_UNREADABLE';
-    throw userError(code, `symbolFiles: ${path}: ${messageOf(error)}`, error);
+    return unusable(path, error);
   }
 }
 
-/** What is added to the file's addresses. */
-function biasOf({ offset, address }: SymbolFileConfiguration, elf: ElfFile, path: string): bigint {
-  if (address === undefined) return offset ?? 0n;
+function openElf(path: string, source: ByteSource, options: ElfOptions = {}): ElfFile {
+  try {
+    return ElfFile.open(source, options);
+  } catch (error) {
+    return unusable(path, error);
+  }
+}
+
+function unusable(path: string, error: unknown): never {
+  if (!(error instanceof UserError)) throw error;
+  const code = error.code === 'FILE_MISSING' ? 'SYMBOL_FILE_MISSING' : 'SYMBOL_FILE_UNREADABLE';
+  throw userError(code, `symbolFiles: ${path}: ${messageOf(error)}`, error);
+}
+
+interface PlacedFile {
+  readonly elf: ElfFile;
+  /** What is added to the file's addresses. */
+  readonly loadBias: bigint;
+  readonly sectionAddresses?: SectionAddresses;
+}
+
+function placeOf(configuration: SymbolFileConfiguration, elf: ElfFile, path: string): PlacedFile {
+  const { offset, address, sections } = configuration;
+  if (sections !== undefined) {
+    checkSections(sections, elf, path);
+    return { elf, loadBias: 0n, sectionAddresses: sections };
+  }
+  if (address === undefined) return { elf, loadBias: offset ?? 0n };
+  // An object file's own addresses begin at 0.
+  if (elf.header.type === ET.rel) return { elf, loadBias: address };
+  return { elf, loadBias: address - lowestOf(elf, path) };
+}
+
+function checkSections(sections: SectionAddresses, elf: ElfFile, path: string): void {
+  if (elf.header.type !== ET.rel) {
+    throw userError(
+      'SYMBOL_FILE_SECTIONS',
+      `symbolFiles: ${path} is linked, so its sections have addresses: give "address" or "offset"`,
+    );
+  }
+  const missing = Object.keys(sections).find((name) => elf.sectionNamed(name) === undefined);
+  if (missing === undefined) return;
+  const loaded = elf.sections.filter(({ flags, size }) => (flags & SHF.alloc) !== 0 && size > 0);
+  const names = loaded.slice(0, NAMED_MAX).map(({ name }) => name);
+  throw userError(
+    'SYMBOL_FILE_SECTIONS',
+    `symbolFiles: ${path} has no section ${missing}; it has ${names.join(', ')}`,
+  );
+}
+
+/** Sections named in a message. */
+const NAMED_MAX = 12;
+
+/** Where the file's first loaded byte would be. */
+function lowestOf(elf: ElfFile, path: string): bigint {
   const places = elf.segments
     .filter(({ type, memSize }) => type === PT.load && memSize > 0)
     .map(({ vaddr }) => vaddr);
@@ -88,7 +152,7 @@ function biasOf({ offset, address }: SymbolFileConfiguration, elf: ElfFile, path
     (low, one) => (low !== undefined && low < one ? low : one),
     undefined,
   );
-  if (lowest !== undefined) return address - lowest;
+  if (lowest !== undefined) return lowest;
   throw userError(
     'SYMBOL_FILE_ADDRESS',
     `symbolFiles: ${path} has nothing that is loaded, so it has no address: give "offset"`,

@@ -26,7 +26,7 @@ import { ElfFile } from '../symbols/elf/elf-file';
 import { loadableSegments, segmentBytes, type LoadableSegment } from '../symbols/elf/load';
 import { SymbolFile } from '../symbols/symbol-file';
 import type { Symbols } from '../symbols/symbols';
-import { openPrograms, type LoadedFile, type ProgramFiles } from './guest-programs';
+import { companionsOf, openPrograms, type LoadedFile, type ProgramFiles } from './guest-programs';
 import { Spaces, type GuestProgram } from './spaces';
 import { TimeMachine, type TimeMachineOptions } from '../timetravel/time-machine';
 
@@ -52,7 +52,7 @@ export type GuestSettings = Pick<
   LaunchConfiguration,
   'program' | 'firmware' | 'memoryBytes' | 'harts' | 'kernelArgs' | 'initrd' | 'disks' | 'idle' | 'cwd'
 > &
-  Partial<Pick<LaunchConfiguration, 'virtio' | 'symbolFiles'>>;
+  Partial<Pick<LaunchConfiguration, 'virtio' | 'symbolFiles' | 'debugDirectories'>>;
 
 export interface Guest {
   readonly debuggee: TimeMachine;
@@ -117,9 +117,12 @@ export async function openGuest(
   };
   const loaded: LoadedFile[] = [];
   const { openCompanion } = files;
-  const from: ProgramFiles = { open: (path) => files.openSource(path), openCompanion };
+  const from: ProgramFiles = {
+    ...{ open: (path) => files.openSource(path), openCompanion },
+    ...(settings.debugDirectories && { debugDirectories: settings.debugDirectories.map(resolve) }),
+  };
   const keep = (path: string, elf: ElfFile | undefined): void => {
-    if (elf) loaded.push({ path, elf, symbols: SymbolFile.of(elf, { path, openFile: openCompanion }) });
+    if (elf) loaded.push({ path, elf, symbols: SymbolFile.of(elf, companionsOf(path, from)) });
   };
   keep(programPath, program.elf);
   keep(resolve(settings.firmware), firmwareElf);

@@ -5,6 +5,7 @@
 import { userError } from '../base/errors';
 import { Message, present } from './message';
 import {
+  DEBUG_DIRECTORIES_MAX,
   parseSymbolFile,
   parseThreads,
   parseUserContext,
@@ -45,6 +46,8 @@ export interface LaunchConfiguration {
   readonly sourceMap: Readonly<Record<string, string>>;
   /** Symbols besides those of the program and the firmware; the first that knows an address is asked. */
   readonly symbolFiles: readonly SymbolFileConfiguration[];
+  /** Where separate debug files are looked for, by build id and by name; absent: as GDB does. Absolute, or relative to cwd. */
+  readonly debugDirectories?: readonly string[];
   /** Threads of the kernel that do not run now. */
   readonly threads?: KernelThreadsConfiguration;
   readonly userContext?: UserContextConfiguration;
@@ -101,6 +104,7 @@ export function parseLaunch(value: unknown): LaunchConfiguration {
       cwd: message.optionalText('cwd'),
       store: textOrNothing(message, 'store'),
       checkpoint,
+      debugDirectories: debugDirectoriesOf(message),
       threads: partOf(message, 'threads', parseThreads),
       userContext: partOf(message, 'userContext', parseUserContext),
     }),
@@ -111,6 +115,21 @@ function symbolFilesOf(message: Message): SymbolFileConfiguration[] {
   const files = message.optionalList('symbolFiles', parseSymbolFile) ?? [];
   if (files.length <= SYMBOL_FILES_MAX) return files;
   throw message.wrong('symbolFiles', `a list of at most ${String(SYMBOL_FILES_MAX)} files`, files);
+}
+
+function debugDirectoriesOf(message: Message): string[] | undefined {
+  const wrong = (item: unknown): never => {
+    throw message.wrong('debugDirectories', 'a list of directories', item);
+  };
+  const found = message.optionalList('debugDirectories', (item) =>
+    typeof item === 'string' && item !== '' ? item : wrong(item),
+  );
+  if (found === undefined || found.length <= DEBUG_DIRECTORIES_MAX) return found;
+  throw message.wrong(
+    'debugDirectories',
+    `a list of at most ${String(DEBUG_DIRECTORIES_MAX)} directories`,
+    found,
+  );
 }
 
 function partOf<T>(message: Message, key: string, parse: (value: unknown) => T): T | undefined {

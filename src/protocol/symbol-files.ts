@@ -11,6 +11,8 @@ export interface SymbolFileConfiguration {
   readonly address?: bigint;
   /** Load bias: added to every address of the file. */
   readonly offset?: bigint;
+  /** Object files (kernel modules) have no addresses: those of their sections, by name. */
+  readonly sections?: Readonly<Record<string, bigint>>;
   /** User programs: true (not 0) while such a process runs; looks at the kernel's variables. */
   readonly process?: string;
 }
@@ -38,20 +40,40 @@ export interface UserContextConfiguration {
 
 /** More files than this are a mistake in a generated launch.json. */
 export const SYMBOL_FILES_MAX = 256;
+/** Directories of debug files, likewise. */
+export const DEBUG_DIRECTORIES_MAX = 64;
 
 export function parseSymbolFile(value: unknown): SymbolFileConfiguration {
   const message = new Message('symbolFiles', value);
   const space = message.optionalWord('space', ['kernel', 'user']) ?? 'kernel';
   const address = addressOf(message, 'address');
   const offset = addressOf(message, 'offset');
+  const sections = sectionsOf(message.field('sections'));
   const process = message.optionalText('process');
   if (address !== undefined && offset !== undefined) {
     throw userError('SYMBOL_FILE_PLACE', 'symbolFiles: give "address" or "offset", not both');
   }
+  if (sections !== undefined && (address !== undefined || offset !== undefined)) {
+    throw userError(
+      'SYMBOL_FILE_PLACE',
+      'symbolFiles: "sections" say where the file is: leave "address" and "offset" out',
+    );
+  }
   if (process !== undefined && space !== 'user') {
     throw userError('SYMBOL_FILE_PROCESS', 'symbolFiles: "process" is for files with "space": "user"');
   }
-  return { file: message.text('file'), space, ...present({ address, offset, process }) };
+  return { file: message.text('file'), space, ...present({ address, offset, sections, process }) };
+}
+
+/** `{ ".text": "0xffffffff01000000" }`, as /sys/module/NAME/sections of Linux has them. Empty: none given. */
+function sectionsOf(value: unknown): Readonly<Record<string, bigint>> | undefined {
+  if (value === undefined || value === null) return undefined;
+  const message = new Message('symbolFiles: sections', value);
+  const found = Object.keys(value).flatMap((name) => {
+    const address = addressOf(message, name);
+    return address === undefined ? [] : [[name, BigInt.asUintN(64, address)] as const];
+  });
+  return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 
 /** A number, or a text like `0x1000` or `-4096`. */

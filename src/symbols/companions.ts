@@ -7,6 +7,7 @@ import { UserError, userError } from '../base/errors';
 import { ByteReader, type ByteSource } from './bytes';
 import { crc32 } from './crc32';
 import { ElfFile } from './elf/elf-file';
+import type { SectionAddresses } from './elf/relocate';
 import { isAbsolutePath, joinPath } from './paths';
 
 /** Opens a regular file for reading; undefined when there is none, or none that may be read. Never throws. */
@@ -19,6 +20,8 @@ export interface CompanionOptions {
   readonly openFile?: FileOpener;
   /** Roots of separate debug files, as GDB's debug-file-directory. */
   readonly debugDirectories?: readonly string[];
+  /** Where the sections of an object file (a kernel module) were loaded, by name; others lie from 0 on. */
+  readonly sectionAddresses?: SectionAddresses;
 }
 
 /** Where distributions put debug files. */
@@ -123,7 +126,8 @@ export class Companions {
   private open(path: string, source = this.options.openFile?.(path)): ElfFile | undefined {
     if (source === undefined) return undefined;
     try {
-      return ElfFile.open(source);
+      // Debug information that was taken out of an object file is one, too, with the same sections.
+      return ElfFile.open(source, this.options);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.warn(userError('SYMBOLS_UNREADABLE', `${path}: ${error.message}`));

@@ -15,7 +15,6 @@ import { DwarfProgram } from './dwarf/program';
 import type { Unit } from './dwarf/unit';
 import { ElfFile } from './elf/elf-file';
 import { PF, PT, SHF, SHT } from './elf/format';
-import type { SectionAddresses } from './elf/relocate';
 import { FunctionLookup, type FunctionRange, type InlinedFunction } from './functions';
 import { lazily } from './lazily';
 import { RangeIndex, type AddressRange } from './range-index';
@@ -28,8 +27,6 @@ import type { FunctionScope, FunctionTypeOf, NamedConstant, TypedSymbols, Variab
 export interface SymbolFileOptions extends CompanionOptions {
   /** Added to every address of the file: where a position-independent file was loaded, minus where it was linked. */
   readonly loadBias?: bigint;
-  /** Where the sections of an object file (a kernel module) were loaded, by name; others lie from 0 on. */
-  readonly sectionAddresses?: SectionAddresses;
 }
 
 /** A file may have many damaged parts; more lines than these help nobody. */

@@ -51,7 +51,9 @@ describe('extension: manifest', () => {
       const parsed: Record<string, unknown> = { ...parseLaunch({ program: 'a.elf', [name]: value }) };
       assert.deepEqual(parsed[key], defaults[key], name);
     }
-    const optional = ['initrd', 'memory', 'store', 'checkpoint', 'threads', 'userContext'];
+    const optional = [
+      ...['initrd', 'memory', 'store', 'checkpoint', 'threads', 'userContext', 'debugDirectories'],
+    ];
     const known = [...Object.keys(defaults), ...optional].filter(
       (key) => key !== 'memoryBytes' && key !== 'noDebug',
     );
@@ -67,7 +69,9 @@ describe('extension: manifest', () => {
     assert.deepEqual(Object.keys(disk).sort(), ['file', 'format', 'readOnly', 'slot']);
     for (const format of disk['format']?.enum ?? assert.fail('format')) parseDisk({ file: 'd', format });
     const symbolFile = attributes['symbolFiles']?.items?.properties ?? {};
-    assert.deepEqual(Object.keys(symbolFile).sort(), ['address', 'file', 'offset', 'process', 'space']);
+    assert.deepEqual(Object.keys(symbolFile).sort(), [
+      ...['address', 'file', 'offset', 'process', 'sections', 'space'],
+    ]);
     for (const space of symbolFile['space']?.enum ?? assert.fail('space'))
       parseSymbolFile({ file: 'd', space });
   });

@@ -109,5 +109,24 @@ describe('protocol: launch', () => {
     refused(launch({ disks: [{ file: 'd.img', slot: 8 }] }), {}, /0 to 7/u);
     refused(launch({ disks: [{}] }), {}, /disk: "file" is missing/u);
     refused(launch({ sourceMap: { '/build': 3 } }), {}, /sourceMap: "\/build"/u);
+    refused(launch({ debugDirectories: '/usr/lib/debug' }), {}, /must be a list/u);
+    refused(launch({ debugDirectories: ['/a', ''] }), {}, /a list of directories/u);
+    refused(launch({ debugDirectories: Array(65).fill('/a') }), {}, /at most 64/u);
+    const file = (more: object) => launch({ symbolFiles: [{ file: 'm.ko', ...more }] });
+    refused(file({ sections: ['.text'] }), {}, /sections: an object is needed/u);
+    refused(file({ sections: { '.text': 'there' } }), {}, /sections: "\.text" must be an address/u);
+    refused(file({ sections: { '.text': 1 }, address: 1 }), {}, /leave "address" and "offset" out/u);
+  });
+
+  it('reads where the sections of a module are', () => {
+    const symbolFiles = [{ file: 'm.ko', sections: { '.text': '0xffffffff01000000', '.data': 4096 } }];
+    const [parsed] = protocol.parseLaunch({ program: 'a.elf', symbolFiles }).symbolFiles;
+    assert.deepEqual(parsed, {
+      ...{ file: 'm.ko', space: 'kernel' },
+      sections: { '.text': 0xffff_ffff_0100_0000n, '.data': 4096n },
+    });
+    const debugDirectories = ['/usr/lib/debug', 'symbols'];
+    const launched = protocol.parseLaunch({ program: 'a.elf', debugDirectories });
+    assert.deepEqual(launched.debugDirectories, debugDirectories);
   });
 });
