@@ -80,8 +80,7 @@ const completedIn = (body: Die): ReadonlySet<string> => {
   const visit = (die: Die, depth: number): void => {
     for (const child of die.children()) {
       if (!VARIABLES.has(child.tag) && !BLOCKS.has(child.tag)) continue;
-      const { origin } = child;
-      if (origin !== undefined) completed.add(origin.key);
+      for (const origin of child.origins()) if (origin !== child) completed.add(origin.key);
       if (BLOCKS.has(child.tag) && depth < MAX_DEPTH) visit(child, depth + 1);
     }
   };
@@ -101,37 +100,37 @@ const variablesOf = (
   // GCC describes a parameter twice that it replaced by a constant in a clone: both are shown.
   const byOrigin = new Map<string, Die[]>();
   for (const die of own) {
-    const key = die.origin?.key ?? die.key;
-    byOrigin.set(key, [...(byOrigin.get(key) ?? []), die]);
+    // Link-time optimisation completes a constructor's parameter that completes that of all its variants.
+    for (const { key } of die.origins()) byOrigin.set(key, [...(byOrigin.get(key) ?? []), die]);
   }
-  const ordered: Die[] = [];
+  const ordered = new Set<Die>();
   const visit = (die: Die, depth: number): void => {
     for (const child of die.children()) {
       const concrete = byOrigin.get(child.key);
       if (concrete !== undefined) {
-        byOrigin.delete(child.key);
-        ordered.push(...concrete);
+        for (const one of concrete) ordered.add(one);
       } else if (completed.has(child.key)) {
         continue;
       } else if (VARIABLES.has(child.tag)) {
-        if (ordered.length < MAX_VARIABLES) ordered.push(child);
+        if (ordered.size < MAX_VARIABLES) ordered.add(child);
       } else if (BLOCKS.has(child.tag) && depth < MAX_DEPTH) {
         visit(child, depth + 1);
       }
     }
   };
   visit(abstract, 0);
-  return [...ordered, ...own.filter((die) => byOrigin.has(die.origin?.key ?? die.key))].flatMap((die) =>
-    variableOf(die, meaning),
-  );
+  return [...new Set([...ordered, ...own])].flatMap((die) => variableOf(die, meaning));
 };
 
-/** The abstract instance itself: an inlined one may complete an out-of-line one that completes it in turn. */
+/**
+ * The nearest abstract instance: an inlined one may complete an out-of-line one that completes it in turn. It may complete
+ * another: of a constructor there is one for all its variants, with parameters that some of them do not have.
+ */
 const abstractOf = (die: Die): Die | undefined => {
   let found: Die | undefined;
   for (const origin of die.origins()) {
     if (origin !== die) found = origin;
-    if (!origin.has(AT.abstractOrigin)) break;
+    if (found !== undefined && (!hasCode(origin) || !origin.has(AT.abstractOrigin))) break;
   }
   return found;
 };
