@@ -14,6 +14,8 @@ export const INT = base('int', 4, 'signed');
 export const UINT = base('unsigned int', 4, 'unsigned');
 export const LONG = base('long', 8, 'signed');
 export const ULONG = base('unsigned long', 8, 'unsigned');
+export const LONG_LONG = base('long long', 8, 'signed');
+export const ULONG_LONG = base('unsigned long long', 8, 'unsigned');
 export const INT128 = base('__int128', 16, 'signed');
 export const UINT128 = base('unsigned __int128', 16, 'unsigned');
 export const FLOAT = base('float', 4, 'float');
@@ -54,7 +56,7 @@ const WORDS: ReadonlySet<string> = new Set([
   ...['unsigned', 'signed', 'char', 'short', 'int', 'long', 'const', 'volatile'],
 ]);
 
-/** True for the words that only types are named with. */
+/** True for names of types that are known everywhere; a program may have variables of some of these names (`u8`). */
 export const isTypeWord = (word: string): boolean => WORDS.has(word) || NAMED.has(word);
 
 /** By its name without qualifiers; the words of C in any order. */
@@ -65,13 +67,18 @@ export function builtinType(name: string): Type | undefined {
   if (words.length > 4 || !words.every((word) => WORDS.has(word))) return undefined;
   const has = (word: string): boolean => words.includes(word);
   if (has('unsigned') && has('signed')) return undefined;
-  if (has('char'))
-    return has('signed')
-      ? base(name, 1, 'signedChar')
-      : has('unsigned')
-        ? base(name, 1, 'unsignedChar')
-        : CHAR;
-  const encoding = has('unsigned') ? 'unsigned' : 'signed';
-  const size = has('short') ? 2 : has('long') ? 8 : 4;
-  return base(name, size, encoding);
+  if (has('char')) {
+    if (has('signed')) return base('signed char', 1, 'signedChar');
+    return has('unsigned') ? base('unsigned char', 1, 'unsignedChar') : CHAR;
+  }
+  const isUnsigned = has('unsigned');
+  const longs = words.filter((word) => word === 'long').length;
+  const size = has('short') ? 2 : longs > 0 ? 8 : 4;
+  const plain = has('short') ? 'short' : longs > 1 ? 'long long' : longs > 0 ? 'long' : 'int';
+  return base(`${isUnsigned ? 'unsigned ' : ''}${plain}`, size, isUnsigned ? 'unsigned' : 'signed');
 }
+
+const KEYWORDS: ReadonlySet<string> = new Set([...WORDS, 'void', '_Bool', 'float', 'double', '__int128']);
+
+/** True for the words that nothing but a type can be named with. */
+export const isTypeKeyword = (word: string): boolean => KEYWORDS.has(word);

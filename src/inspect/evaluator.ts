@@ -1,57 +1,42 @@
 /** Walks an expression that was read, and gives a value. See expression.ts for what it knows and throws. */
-import { unreachable, userError } from '../base/errors';
+import { defined, unreachable, userError } from '../base/errors';
 import type { Type } from '../symbols/types';
 import type { FrameContext } from '../symbols/variables';
-import { CHAR, DOUBLE, FLOAT, INT, LONG, UINT, ULONG, VOID, VOID_POINTER } from './builtin-types';
+import { CHAR, INT, ULONG, VOID } from './builtin-types';
 import { dereferenced, elementAt, memberNamed, sliceOf, targetOf } from './children';
 import {
   combine,
+  common,
+  isNumber,
   isTrue,
   operandOf,
   promoted,
   strideOf,
+  typeOfOperand,
   type Arithmetic,
   type Operand,
 } from './expression-arithmetic';
+import { assignment } from './expression-assignment';
+import { CONSTANTS, LITERAL_TYPES } from './expression-constants';
 import type { ExpressionContext } from './expression-context';
 import { incomplete, missing, noNumber, notLvalue, notPointer, voidPointer } from './expression-errors';
 import { noMember, unknownName, type Names } from './expression-names';
 import type { AssignmentOperator, BinaryOperator, Expression, UnaryOperator } from './expression-syntax';
-import type { LiteralType } from './expression-tokens';
 import { registerValue } from './register-values';
 import { array, elementType, plain, pointerTo, sizeOf } from './type-layout';
 import { typeText } from './type-names';
-import { isMissing, Value, type Scalar, type Write } from './value';
+import { isFloat, isMissing, Value, type Scalar, type Write } from './value';
 import { equalsText } from './strings';
 
 type Node<K extends Expression['kind']> = Extract<Expression, { kind: K }>;
-
-const LITERAL_TYPES: Readonly<Record<LiteralType, Type>> = {
-  int: INT,
-  uint: UINT,
-  long: LONG,
-  ulong: ULONG,
-  float: FLOAT,
-  double: DOUBLE,
-  char: CHAR,
-};
-
-/** Names that stand for numbers where the program has not given them to something. */
-const CONSTANTS: ReadonlyMap<string, readonly [Type, Scalar]> = new Map<string, readonly [Type, Scalar]>([
-  ['true', [INT, 1n]],
-  ['false', [INT, 0n]],
-  ['NULL', [VOID_POINTER, 0n]],
-  ['nullptr', [VOID_POINTER, 0n]],
-  ['NAN', [DOUBLE, NaN]],
-  ['nan', [DOUBLE, NaN]],
-  ['INFINITY', [DOUBLE, Infinity]],
-  ['inf', [DOUBLE, Infinity]],
-]);
 
 /** Pointers to pointers that a dot follows, as Rust does. */
 const FOLLOWED_MAX = 4;
 
 export class Evaluator {
+  /** In sizeof only types count: nothing is read, and every number is 1 (C11, 6.5.3.4). */
+  private isUnevaluated = false;
+
   constructor(
     private readonly context: ExpressionContext,
     private readonly frame: FrameContext,
@@ -91,9 +76,11 @@ export class Evaluator {
       case 'binary':
         return this.binary(expression.operator, expression.left, expression.right);
       case 'conditional':
-        return this.value(isTrue(this.operand(expression.test)) ? expression.yes : expression.no);
+        return this.conditional(expression);
       case 'assign':
         return this.assign(expression);
+      case 'sequence':
+        return this.sequence(expression.parts);
       default:
         return unreachable(expression);
     }
@@ -150,7 +137,12 @@ export class Evaluator {
   }
 
   private operand(expression: Expression): Operand {
-    return operandOf(this.decayed(this.value(expression)));
+    return this.read(this.decayed(this.value(expression)));
+  }
+
+  private read(value: Value): Operand {
+    if (!this.isUnevaluated) return operandOf(value);
+    return { type: typeOfOperand(value), number: isFloat(value.plain) ? 1 : 1n };
   }
 
   /** The operand beside another one, whose type may say what a name means: `state == RUNNING`. */
@@ -160,7 +152,7 @@ export class Evaluator {
     const known = other();
     const found = known && this.enumerator(dereferenced(known).type, expression.name);
     if (found === undefined) throw unknownName(expression.name);
-    return operandOf(found);
+    return this.read(found);
   }
 
   private unary(operator: UnaryOperator, operand: Expression): Value {
@@ -213,6 +205,7 @@ export class Evaluator {
 
   private pointee(pointer: Value, type: Type): Value {
     if (plain(type).kind === 'void') throw voidPointer();
+    if (this.isUnevaluated) return new Value(type, { kind: 'memory', address: 0n }, this.frame);
     const target = targetOf(pointer);
     if (isMissing(target)) throw missing(pointer, target);
     return target;
@@ -248,13 +241,18 @@ export class Evaluator {
 
   private slice({ base, from, to }: Node<'slice'>): Value {
     const value = dereferenced(this.value(base));
-    const [start, end] = [this.operand(from).number, this.operand(to).number];
+    const [start, end] = [this.count(from), this.count(to)];
     if (typeof start !== 'bigint' || typeof end !== 'bigint' || end < start) {
       throw userError('EXPR_INDEX', 'a range needs whole numbers, the smaller one first: array[2..5]');
     }
     const isEmpty = start === end;
     const first = this.elementOf(value, isEmpty && start > 0n ? start - 1n : start);
     return first.as(array(first.type, end - start));
+  }
+
+  /** How many elements there are is a part of the type. */
+  private count(expression: Expression): Scalar {
+    return this.unevaluated(() => this.operand(expression).number, false);
   }
 
   private member(expression: Node<'member'>): Value {
@@ -290,8 +288,10 @@ export class Evaluator {
       const type = this.names.typeNamed(operand.name);
       if (type !== undefined) return this.sizeof(type);
     }
-    const value = dereferenced(this.value(operand));
-    return this.sizeof(value.type, value);
+    return this.unevaluated(() => {
+      const value = dereferenced(this.value(operand));
+      return this.sizeof(value.type, value);
+    });
   }
 
   private containerOf({ pointer, type: syntax, path }: Node<'containerOf'>): Value {
@@ -318,9 +318,32 @@ export class Evaluator {
       default:
         break;
     }
-    const { number } = operandOf(this.decayed(value));
+    const { number } = this.read(this.decayed(value));
     // The type keeps its name: what it is shown as may depend on it.
     return this.number(type, number);
+  }
+
+  /** Two numbers of different types become one that they have in common (C11, 6.5.15). */
+  private conditional({ test, yes, no }: Node<'conditional'>): Value {
+    const isChosen = isTrue(this.operand(test));
+    const chosen = this.value(isChosen ? yes : no);
+    if (!isNumber(chosen)) return chosen;
+    const type = this.unevaluated(() => {
+      const other = this.value(isChosen ? no : yes);
+      if (!isNumber(other) || typeText(other.plain) === typeText(chosen.plain)) return undefined;
+      return common(typeOfOperand(chosen), typeOfOperand(other));
+    });
+    return type === undefined ? chosen : this.number(type, this.read(chosen).number);
+  }
+
+  private unevaluated<T>(look: () => T, isUnevaluated = true): T {
+    const outer = this.isUnevaluated;
+    this.isUnevaluated = isUnevaluated;
+    try {
+      return look();
+    } finally {
+      this.isUnevaluated = outer;
+    }
   }
 
   private binary(operator: BinaryOperator, left: Expression, right: Expression): Value {
@@ -364,7 +387,7 @@ export class Evaluator {
 
   private repeat(left: Expression, right: Expression): Value {
     const value = dereferenced(this.value(left));
-    const { number } = this.operand(right);
+    const number = this.count(right);
     if (typeof number !== 'bigint' || number <= 0n) {
       throw userError('EXPR_INDEX', 'behind @ stands how many elements there are: *pointer@10');
     }
@@ -372,41 +395,38 @@ export class Evaluator {
     return value.as(array(value.type, number));
   }
 
-  private assign({ operator, target, value }: Node<'assign'>): Value {
+  private sequence(parts: readonly Expression[]): Value {
+    const [last, ...before] = [...parts].reverse();
+    for (const part of before.reverse()) this.value(part);
+    return this.value(defined(last, 'a comma has two sides'));
+  }
+
+  private assign({ operator, target, value, isPostfix }: Node<'assign'>): Value {
     const { context } = this;
     if (context.write === undefined) {
       throw userError('EXPR_NOT_ASSIGNABLE', 'only the debug console and "Set Value" change the guest');
     }
-    context.write(this.writesTo(this.value(target), value, operator));
-    return this.value(target);
+    const place = this.value(target);
+    const writes = this.writesTo(place, value, operator);
+    const before = isPostfix === true ? this.copy(place) : undefined;
+    context.write(writes);
+    return before ?? this.value(target);
   }
 
-  /** What has to be written so that a place has the value of an expression, converted as C does. */
+  private copy(place: Value): Value {
+    const { type, number } = operandOf(dereferenced(place));
+    return this.number(type, number);
+  }
+
+  /** See assignment(). */
   writesTo(target: Value, from: Expression, operator: AssignmentOperator = ''): Write[] {
-    const place = dereferenced(target);
-    const { plain: type } = place;
-    if (from.kind === 'string') throw noText();
-    if (type.kind === 'struct' || type.kind === 'array') return this.copyOf(place, operator, from);
-    const given = this.operandBeside(from, () => place);
-    if (operator === '') return place.writes(given.number);
-    return place.writes(combine(operator, operandOf(place), given, this.frame).number);
-  }
-
-  private copyOf(place: Value, operator: AssignmentOperator, from: Expression): Write[] {
-    const value = dereferenced(this.value(from));
-    const isSame = typeText(value.plain) === typeText(place.plain) && value.byteSize === place.byteSize;
-    if (operator !== '' || !isSame || place.address === undefined) throw noNumber(typeText(place.type));
-    const found = value.bytes();
-    if (isMissing(found)) throw missing(value, found);
-    return [{ kind: 'memory', address: place.address, bytes: found.bytes }];
+    const reader = {
+      value: (expression: Expression) => this.value(expression),
+      operandBeside: (expression: Expression, other: Value) => this.operandBeside(expression, () => other),
+    };
+    return assignment(reader, { target, operator, from }, this.frame);
   }
 }
-
-const noText = (): Error =>
-  userError(
-    'EXPR_NOT_ASSIGNABLE',
-    'text cannot be assigned: it would need memory of the guest; set the characters one by one, or the pointer',
-  );
 
 const indexError = (index: bigint, count?: number): Error =>
   userError(

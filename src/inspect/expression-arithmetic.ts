@@ -19,16 +19,24 @@ export const isPointer = ({ type }: Operand): boolean => plain(type).kind === 'p
 
 /** The number of a value; throws where there is none. */
 export function operandOf(value: Value): Operand {
+  const type = typeOfOperand(value);
+  const number = value.number();
+  if (typeof number === 'object') throw missing(value, number);
+  return { type, number };
+}
+
+/** Throws where values of the type are no numbers. */
+export function typeOfOperand(value: Value): Type {
   const { plain: type } = value;
   if (type.kind === 'struct' || type.kind === 'array' || type.kind === 'void' || type.kind === 'function') {
     throw noNumber(typeText(value.type));
   }
-  const number = value.number();
-  if (typeof number === 'object') throw missing(value, number);
   // Bit fields narrower than an int are ints (C11, 6.3.1.1).
   const isNarrow = value.bitSize !== undefined && value.bitSize < 32 && type.kind === 'base';
-  return { type: isNarrow ? INT : value.type, number };
+  return isNarrow ? INT : value.type;
 }
+
+export const isNumber = ({ plain: { kind } }: Value): boolean => kind === 'base' || kind === 'enum';
 
 /** C11, 6.3.1.1: what is smaller than an int becomes one. */
 export function promoted(type: Type): Type {

@@ -122,7 +122,14 @@ export class Names {
       case 'array':
         return array(this.typeOf(syntax.of), syntax.count);
       case 'function':
-        return { kind: 'function', returns: this.typeOf(syntax.returns), parameters: [], isVariadic: true };
+        return {
+          kind: 'function',
+          returns: this.typeOf(syntax.returns),
+          parameters: syntax.parameters.map((one) => ({ name: undefined, type: this.typeOf(one) })),
+          isVariadic: false,
+        };
+      case 'qualified':
+        return { kind: 'qualified', qualifier: syntax.qualifier, target: this.typeOf(syntax.of) };
     }
   }
 

@@ -12,20 +12,15 @@ import type {
   UnaryOperator,
 } from './expression-syntax';
 import { syntax, tokenize, type Token } from './expression-tokens';
-import { builtinType, isTypeWord } from './builtin-types';
+import { isTypeKeyword, isTypeWord } from './builtin-types';
+import { TypeReader, type ParseOptions } from './expression-type-parser';
 
 export type { Expression } from './expression-syntax';
-
-export interface ParseOptions {
-  /** Also `target = value`, which changes the guest. */
-  readonly assignments?: boolean;
-  /** Asked for names that may be types; default: none is. */
-  readonly isType?: (name: string) => boolean;
-}
+export type { ParseOptions } from './expression-type-parser';
 
 export interface ParsedExpression {
   readonly expression: Expression;
-  /** Names whose meaning the reading hangs on: where another one is a type, read the text again. */
+  /** Names whose meaning the reading hangs on: where others of them are types, read the text again. */
   readonly doubts: readonly string[];
 }
 
@@ -53,63 +48,46 @@ const LEVELS: readonly (readonly BinaryOperator[])[] = [
 
 const UNARY: readonly UnaryOperator[] = ['-', '+', '~', '!', '*', '&'];
 const ASSIGNMENTS: readonly AssignmentOperator[] = ['', '+', '-', '*', '/', '%', '<<', '>>', '&', '|', '^'];
-const TAGS: ReadonlySet<string> = new Set(['struct', 'union', 'enum', 'class']);
 const CONTAINER_NAMES: ReadonlySet<string> = new Set(['container_of', 'list_entry']);
 
-/** Nesting allowed: far more than anybody writes, far less than the stack holds. */
-const MAX_DEPTH = 100;
-/** Operators in one expression: chains nest to the left when they are evaluated. */
-const MAX_TOKENS = 1000;
-
-const END: Token = { kind: 'end', text: '', column: 0 };
-
-class Parser {
-  readonly doubts = new Set<string>();
-  private position = 0;
-  private depth = 0;
-
-  constructor(
-    private readonly tokens: readonly Token[],
-    private readonly options: ParseOptions,
-  ) {
-    if (tokens.length > MAX_TOKENS) throw userError('EXPR_TOO_DEEP', 'the expression is too long; split it');
-  }
-
+class Parser extends TypeReader {
   whole(): Expression {
-    if (this.tokens.length === 1) throw syntax('an expression is missing', 1);
-    let expression = this.conditional();
-    const operator = ASSIGNMENTS.find((one) => this.isMark(`${one}=`));
-    if (operator !== undefined) {
-      if (this.options.assignments !== true) {
-        const what = `'${this.next.text}' would change the guest, which only the debug console and "Set Value" do: it`;
-        throw syntax(`${what} is not expected (== compares)`, this.next.column);
-      }
-      this.position++;
-      expression = { kind: 'assign', operator, target: expression, value: this.conditional() };
+    if (this.next.kind === 'end') throw syntax('an expression is missing', 1);
+    const expression = this.assignment();
+    if (this.isMark(',')) {
+      throw syntax(
+        "',' takes a format behind it (value,x); C's comma stands in parentheses: ','",
+        this.next.column,
+      );
     }
-    if (this.next.kind !== 'end') throw this.unexpected(this.next);
+    const rest = this.next;
+    if (rest.kind !== 'end') throw this.unexpected(rest);
     return expression;
   }
 
-  private get next(): Token {
-    return this.at(0);
+  /** From right to left: `a = b = 0`. */
+  private assignment(): Expression {
+    return this.nested(() => {
+      const target = this.conditional();
+      const { column, text } = this.next;
+      const operator = ASSIGNMENTS.find((one) => this.accept(`${one}=`));
+      if (operator === undefined) return target;
+      this.requireAssignments(text, column);
+      return { kind: 'assign', operator, target, value: this.assignment() };
+    });
   }
 
-  private at(offset: number): Token {
-    return this.tokens[this.position + offset] ?? this.tokens.at(-1) ?? END;
+  private requireAssignments(mark: string, column: number): void {
+    if (this.options.assignments === true) return;
+    const what = `'${mark}' would change the guest, which only the debug console and "Set Value" do: it`;
+    throw syntax(`${what} is not expected${mark === '=' ? ' (== compares)' : ''}`, column);
   }
 
-  private unexpected(token: Token): Error {
-    if (token.kind === 'end') return syntax('the expression ends too early', token.column);
-    return syntax(`'${token.text}' is not expected`, token.column);
-  }
-
-  private nested<T>(parse: () => T): T {
-    if (++this.depth > MAX_DEPTH)
-      throw userError('EXPR_TOO_DEEP', 'the expression is nested too deeply; split it');
-    const parsed = parse();
-    this.depth--;
-    return parsed;
+  /** `++x` and `x--`. */
+  private counting(mark: Token, target: Expression, isPostfix: boolean): Expression {
+    this.requireAssignments(mark.text, mark.column);
+    const value: Expression = { kind: 'literal', value: 1n, type: 'int' };
+    return { kind: 'assign', operator: mark.text === '++' ? '+' : '-', target, value, isPostfix };
   }
 
   private conditional(): Expression {
@@ -137,8 +115,10 @@ class Parser {
     return this.nested(() => {
       const operator = UNARY.find((one) => this.accept(one));
       if (operator !== undefined) return { kind: 'unary', operator, operand: this.unary() };
-      // `&&x` is no address of an address.
-      if (this.next.text === 'sizeof') return this.sizeof();
+      const mark = this.next;
+      if (this.accept('++') || this.accept('--')) return this.counting(mark, this.unary(), false);
+      if (this.isMark('{')) return this.typedMemory();
+      if (mark.kind === 'name' && mark.text === 'sizeof') return this.sizeof();
       if (this.isMark('(') && this.isCast()) {
         this.position++;
         const type = this.type();
@@ -161,10 +141,23 @@ class Parser {
     return { kind: 'sizeof', operand: this.unary() };
   }
 
+  /** gdb's `{int} address`. */
+  private typedMemory(): Expression {
+    this.expect('{');
+    const type: TypeSyntax = { kind: 'pointer', to: this.type(), isReference: false };
+    this.expect('}');
+    return { kind: 'unary', operator: '*', operand: { kind: 'cast', type, operand: this.unary() } };
+  }
+
   private postfix(): Expression {
     let base = this.primary();
     for (;;) {
-      const { column } = this.next;
+      const mark = this.next;
+      const { column } = mark;
+      if (this.accept('++') || this.accept('--')) {
+        base = this.counting(mark, base, true);
+        continue;
+      }
       if (this.accept('[')) base = this.indexed(base);
       else if (this.accept('.') || this.accept('->')) {
         const token = this.take('name', 'the name of a member is missing');
@@ -203,9 +196,11 @@ class Parser {
         return this.named(token);
       case 'mark': {
         if (token.text !== '(') throw this.unexpected(token);
-        const inner = this.conditional();
+        const inner = this.assignment();
+        const parts = [inner];
+        while (this.accept(',')) parts.push(this.assignment());
         this.expect(')');
-        return inner;
+        return parts.length === 1 ? inner : { kind: 'sequence', parts };
       }
       case 'end':
         throw this.unexpected(token);
@@ -229,7 +224,7 @@ class Parser {
   private named(token: Token): Expression {
     const { text: name, column } = token;
     if (!this.isMark('(')) {
-      if (isTypeWord(name)) throw syntax(`the type '${name}' is not expected`, column);
+      if (isTypeKeyword(name)) throw syntax(`the type '${name}' is not expected`, column);
       return { kind: 'name', name, column };
     }
     if (name === 'offsetof' || name === '__builtin_offsetof') {
@@ -266,151 +261,6 @@ class Parser {
         this.expect(']');
       } else return path;
     }
-  }
-
-  private count(): bigint {
-    const token = this.next;
-    if (token.kind !== 'number' || typeof token.value !== 'bigint')
-      throw syntax('a number is missing', token.column);
-    this.position++;
-    return token.value;
-  }
-
-  /** What stands here, `(` first, is a cast, not an expression in parentheses. */
-  private isCast(): boolean {
-    if (this.startsType(1)) return true;
-    const name = this.at(1);
-    if (name.kind !== 'name') return false;
-    let behind = 2;
-    while (this.at(behind).text === '*' || this.at(behind).text === 'const') behind++;
-    const closer = this.at(behind);
-    if (behind > 2 && closer.text === ')') return true;
-    // `(name (*)[4])p`
-    if (closer.text === '(' && this.at(behind + 1).text === '*' && this.at(behind + 2).text === ')')
-      return true;
-    if (behind > 2 || closer.text !== ')') return false;
-    const after = this.at(3);
-    if (
-      after.kind === 'name' ||
-      after.kind === 'number' ||
-      after.kind === 'register' ||
-      after.kind === 'string'
-    )
-      return true;
-    if (after.kind !== 'mark') return false;
-    // There are no calls, so what follows is what is cast.
-    if (after.text === '!' || after.text === '~' || after.text === '(') return true;
-    return ['-', '+', '*', '&'].includes(after.text) && this.isType(name.text);
-  }
-
-  private isType(name: string): boolean {
-    this.doubts.add(name);
-    return this.options.isType?.(name) ?? false;
-  }
-
-  /** For words that nothing but a type can begin with. */
-  private startsType(offset: number): boolean {
-    const token = this.at(offset);
-    return token.kind === 'name' && (TAGS.has(token.text) || isTypeWord(token.text));
-  }
-
-  private type(): TypeSyntax {
-    const { column } = this.next;
-    const words: string[] = [];
-    const takes = (): boolean => {
-      const { kind, text } = this.next;
-      if (kind !== 'name') return false;
-      // Behind a name that is no word of C's own only a qualifier can follow.
-      const last = words.filter((word) => word !== 'const' && word !== 'volatile').at(-1);
-      return (
-        last === undefined || TAGS.has(last) || isTypeWord(text) || text === 'const' || text === 'volatile'
-      );
-    };
-    while (takes()) {
-      words.push(this.next.text);
-      this.position++;
-    }
-    const name = words.filter((word) => word !== 'const' && word !== 'volatile').join(' ');
-    if (name === '') throw syntax('the name of a type is missing', column);
-    if (isTypeWord(words[0] ?? '') && builtinType(name) === undefined) {
-      const what = `'${name}' at column ${column} is no type; use C's names, or u8 to u64 and i8 to i64`;
-      throw userError('EXPR_UNKNOWN_TYPE', what);
-    }
-    return this.declarator({ kind: 'named', name, column });
-  }
-
-  /** `*`, `(*)[4]`, `[2][3]`, `(*)(int)`: what stands in parentheses holds tighter. */
-  private declarator(base: TypeSyntax): TypeSyntax {
-    return this.nested(() => {
-      let type = base;
-      while (this.isMark('*') || this.isMark('&') || this.isQualifier()) {
-        if (this.next.kind === 'mark')
-          type = { kind: 'pointer', to: type, isReference: this.next.text === '&' };
-        this.position++;
-      }
-      let inner: number | undefined;
-      if (this.isMark('(') && ['*', '(', '&'].includes(this.at(1).text)) {
-        inner = this.position + 1;
-        this.skipParentheses();
-      }
-      type = this.suffixes(type);
-      if (inner === undefined) return type;
-      const end = this.position;
-      this.position = inner;
-      type = this.declarator(type);
-      this.expect(')');
-      this.position = end;
-      return type;
-    });
-  }
-
-  private isQualifier(): boolean {
-    return this.next.kind === 'name' && (this.next.text === 'const' || this.next.text === 'volatile');
-  }
-
-  private skipParentheses(): void {
-    let open = 0;
-    do {
-      const { text, kind } = this.next;
-      if (kind === 'end') throw this.unexpected(this.next);
-      if (text === '(') open++;
-      if (text === ')') open--;
-      this.position++;
-    } while (open > 0);
-  }
-
-  private suffixes(type: TypeSyntax): TypeSyntax {
-    if (this.isMark('(')) {
-      this.skipParentheses();
-      return { kind: 'function', returns: type };
-    }
-    const counts: bigint[] = [];
-    while (this.accept('[')) {
-      counts.push(this.count());
-      this.expect(']');
-    }
-    return counts.reduceRight<TypeSyntax>((of, count) => ({ kind: 'array', of, count }), type);
-  }
-
-  private isMark(mark: string): boolean {
-    return this.next.kind === 'mark' && this.next.text === mark;
-  }
-
-  private accept(mark: string): boolean {
-    if (!this.isMark(mark)) return false;
-    this.position++;
-    return true;
-  }
-
-  private expect(mark: string): void {
-    if (!this.accept(mark)) throw syntax(`'${mark}' is missing`, this.next.column);
-  }
-
-  private take(kind: Token['kind'], otherwise: string): Token {
-    const token = this.next;
-    if (token.kind !== kind) throw syntax(otherwise, token.column);
-    this.position++;
-    return token;
   }
 }
 

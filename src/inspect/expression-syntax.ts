@@ -16,7 +16,10 @@ export type TypeSyntax =
   | { readonly kind: 'named'; readonly name: string; readonly column: number }
   | { readonly kind: 'pointer'; readonly to: TypeSyntax; readonly isReference: boolean }
   | { readonly kind: 'array'; readonly of: TypeSyntax; readonly count: bigint }
-  | { readonly kind: 'function'; readonly returns: TypeSyntax };
+  | { readonly kind: 'function'; readonly returns: TypeSyntax; readonly parameters: readonly TypeSyntax[] }
+  | { readonly kind: 'qualified'; readonly qualifier: Qualifier; readonly of: TypeSyntax };
+
+export type Qualifier = 'const' | 'volatile';
 
 /** Members and indices behind a type: `list.next`, `slots[3].owner`. */
 export type Designator = readonly (string | bigint)[];
@@ -59,4 +62,8 @@ export type Expression =
       readonly operator: AssignmentOperator;
       readonly target: Expression;
       readonly value: Expression;
-    };
+      /** `x++`: it is worth what was there before. */
+      readonly isPostfix?: boolean;
+    }
+  /** C's comma: only the last one counts. */
+  | { readonly kind: 'sequence'; readonly parts: readonly Expression[] };

@@ -3,7 +3,8 @@ import { userError } from '../base/errors';
 import type { Scalar } from './value';
 
 /** Of a literal; C's names are given to them by the evaluator. */
-export type LiteralType = 'int' | 'uint' | 'long' | 'ulong' | 'float' | 'double' | 'char';
+export type LiteralType =
+  'int' | 'uint' | 'long' | 'ulong' | 'longLong' | 'ulongLong' | 'float' | 'double' | 'longDouble' | 'char';
 
 export type Token =
   | {
@@ -17,7 +18,8 @@ export type Token =
   /** `quoted`: gdb's way to write names that are no words: 'file.c'::x, 'core::fmt::Write<u8>'. */
   | { readonly kind: 'name' | 'register' | 'mark' | 'end'; readonly text: string; readonly column: number };
 
-const MARKS = '<<=|>>=|\\.\\.=?|<<|>>|&&|\\|\\||->|[-+*/%&|^]=|[=!<>]=|[-+*/%&|^~!<>?:()[\\].,=@]';
+const MARKS =
+  '<<=|>>=|\\.\\.=?|<<|>>|&&|\\|\\||->|\\+\\+|--|[-+*/%&|^]=|[=!<>]=|[-+*/%&|^~!<>?:()[\\]{}.,=@]';
 /** Names with the `::` within them; a leading one is dropped. */
 const NAME = '(?:::)?[A-Za-z_]\\w*(?:::~?[A-Za-z_]\\w*)*';
 const TOKEN = new RegExp(
@@ -63,9 +65,59 @@ export function tokenize(text: string): Token[] {
       continue;
     }
     const match = pattern.exec(text);
+    const named = match?.[NAME_GROUP] === undefined ? undefined : templateName(text, pattern.lastIndex);
+    if (match !== null && named !== undefined) {
+      const name = `${match[NAME_GROUP] ?? ''}${named.text}`.replace(/^::/u, '');
+      tokens.push({ kind: 'name', text: name, column });
+      pattern.lastIndex = named.end;
+      continue;
+    }
     if (match === null) throw syntax(`'${text.charAt(column - 1)}' is not understood`, column);
     tokens.push(tokenOf(match, column));
   }
+}
+
+/** Of TOKEN: names. */
+const NAME_GROUP = 6;
+/** What can stand behind the arguments of a template and not behind a comparison: `::x`, `*)`, `)`, `(*)`, the end. */
+const BEHIND_TEMPLATE =
+  /\s*(?:::~?[A-Za-z_]|(?:[*&\s]|\b(?:const|volatile)\b)*(?:[),}\]]|$|\[|\(\s*\*+\s*\)))/uy;
+const MEMBER_OF_TEMPLATE = /\s*((?:::~?[A-Za-z_]\w*)+)/uy;
+/** Nobody writes more by hand. */
+const TEMPLATE_MAX = 1000;
+
+/** `<int, 4>::made` behind a name; undefined where `<` compares. */
+function templateName(
+  text: string,
+  start: number,
+): { readonly text: string; readonly end: number } | undefined {
+  const end = templateEnd(text, start);
+  if (end === undefined) return undefined;
+  MEMBER_OF_TEMPLATE.lastIndex = end;
+  const member = MEMBER_OF_TEMPLATE.exec(text);
+  if (member === null) return { text: text.slice(start, end).trimStart(), end };
+  const behind = MEMBER_OF_TEMPLATE.lastIndex;
+  const rest = templateName(text, behind);
+  return {
+    text: `${text.slice(start, end).trimStart()}${member[1] ?? ''}${rest?.text ?? ''}`,
+    end: rest?.end ?? behind,
+  };
+}
+
+function templateEnd(text: string, start: number): number | undefined {
+  const [head = ''] = /^\s*/u.exec(text.slice(start, start + TEMPLATE_MAX)) ?? [];
+  let open = 0;
+  for (let at = start + head.length; at < Math.min(text.length, start + TEMPLATE_MAX); at++) {
+    const mark = text.charAt(at);
+    if (mark === '<') open++;
+    else if (mark === '>' && text.charAt(at - 1) !== '-') open--;
+    else if (!/[\w\s:,*&()[\]'-]/u.test(mark) || open === 0) return undefined;
+    if (open === 0) {
+      BEHIND_TEMPLATE.lastIndex = at + 1;
+      return BEHIND_TEMPLATE.test(text) ? at + 1 : undefined;
+    }
+  }
+  return undefined;
 }
 
 function tokenOf(match: RegExpExecArray, column: number): Token {
@@ -91,7 +143,7 @@ function numberToken(text: string, column: number): Token {
   const head = { kind: 'number', text, column } as const;
   if (!isBased && (/[.eE]/u.test(plain) || /^f$/iu.test(suffix))) {
     if (!/^[fFlL]?$/u.test(suffix)) throw syntax(`'${suffix}' cannot end a floating point number`, column);
-    return { ...head, value: Number(plain), type: /^f$/iu.test(suffix) ? 'float' : 'double' };
+    return { ...head, value: Number(plain), type: FLOATING[suffix.toLowerCase()] ?? 'double' };
   }
   // As in C a leading zero alone would mean octal; nobody debugging expects that, so it is refused.
   if (/^0\d/u.test(plain)) throw syntax(`'${plain}' looks octal (write it without the leading zero)`, column);
@@ -102,6 +154,8 @@ function numberToken(text: string, column: number): Token {
   return { ...head, value, type: integerType(value, suffix.toLowerCase(), isBased) };
 }
 
+const FLOATING: Readonly<Record<string, LiteralType>> = { f: 'float', l: 'longDouble' };
+
 /** C11, 6.4.4.1: the first type that the number fits into; only numbers with a base try the unsigned ones. */
 function integerType(value: bigint, suffix: string, isBased: boolean): LiteralType {
   const isUnsigned = suffix.includes('u');
@@ -109,7 +163,9 @@ function integerType(value: bigint, suffix: string, isBased: boolean): LiteralTy
     if (!isUnsigned && value < 1n << 31n) return 'int';
     if ((isUnsigned || isBased) && value < 1n << 32n) return 'uint';
   }
-  return isUnsigned || value >= 1n << 63n ? 'ulong' : 'long';
+  const isLongest = suffix.includes('ll');
+  if (isUnsigned || value >= 1n << 63n) return isLongest ? 'ulongLong' : 'ulong';
+  return isLongest ? 'longLong' : 'long';
 }
 
 const ESCAPES: Readonly<Record<string, number>> = { n: 10, t: 9, r: 13, a: 7, b: 8, f: 12, v: 11, e: 27 };

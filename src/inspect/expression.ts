@@ -5,6 +5,7 @@
  * else stands for its address.
  */
 import type { FrameContext } from '../symbols/variables';
+import { isTypeWord } from './builtin-types';
 import { Evaluator } from './evaluator';
 import type { ExpressionContext } from './expression-context';
 import { Names } from './expression-names';
@@ -71,7 +72,7 @@ function reread(
   names: Names,
 ): Expression {
   const types = doubts.filter((name) => names.isType(name));
-  if (types.length === 0) return expression;
+  if (doubts.every((name) => types.includes(name) === isTypeWord(name))) return expression;
   const key = types.join(' ');
   const known = others.get(key);
   if (known !== undefined) return known;

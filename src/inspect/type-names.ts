@@ -43,9 +43,15 @@ function tagged(type: Extract<Type, { kind: 'struct' | 'enum' }>): string {
 function pointer(type: PointerType, inner: string, depth: number): string {
   if (type.name !== undefined && type.name !== '') return spaced(type.name, inner);
   const mark = type.flavour === 'pointer' ? '*' : type.flavour === 'reference' ? '&' : '&&';
-  const { kind } = type.target;
+  const { kind } = unqualified(type.target);
   const whole = `${mark}${inner}`;
   return declare(type.target, kind === 'array' || kind === 'function' ? `(${whole})` : whole, depth);
+}
+
+function unqualified(type: Type): Type {
+  let at = type;
+  for (let hops = 0; hops < DEPTH_MAX && at.kind === 'qualified'; hops++) at = at.target;
+  return at;
 }
 
 function parameters(type: FunctionType, depth: number): string {
@@ -55,9 +61,14 @@ function parameters(type: FunctionType, depth: number): string {
 }
 
 function qualified(type: Extract<Type, { kind: 'qualified' }>, inner: string, depth: number): string {
+  const { target } = type;
   const word = type.qualifier === 'atomic' ? '_Atomic' : type.qualifier;
-  if (type.target.kind === 'pointer') return declare(type.target, ` ${spaced(word, inner)}`, depth);
-  return `${word} ${declare(type.target, inner, depth)}`;
+  if (target.kind === 'pointer') return declare(target, ` ${spaced(word, inner)}`, depth);
+  // What is said of an array is said of its elements (C11, 6.7.3), whose type often says it, too.
+  const repeats = target.kind === 'array' ? target.element : target;
+  const isSaid = repeats.kind === 'qualified' && repeats.qualifier === type.qualifier;
+  const text = declare(target, inner, depth);
+  return isSaid ? text : `${word} ${text}`;
 }
 
 function rustArray(element: Type, sizes: readonly string[], inner: string, depth: number): string {
