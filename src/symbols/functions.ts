@@ -3,7 +3,10 @@ import { ASSEMBLER_LANGUAGES } from './dwarf/constants';
 import type { DebugInfo, UnitInfo } from './dwarf/debug-info';
 import type { DwarfFunction } from './dwarf/functions';
 import { spanIn, type LineSpan, type Sequence } from './dwarf/line-table';
+import { withoutArguments } from './dwarf/unit-scan';
+import type { NameIndex } from './dwarf/names';
 import type { AddressRange } from './range-index';
+import { SearchNeeded, type Search, type SearchGate } from './search';
 import type { SymbolIndex } from './symbol-index';
 
 export interface FunctionRange extends AddressRange {
@@ -27,10 +30,17 @@ export interface Place {
   readonly isEntry: boolean;
 }
 
+/** Bytes of no-operations at most at the beginning of a function: Linux has 8 or 16. */
+const PATCH_ROOM_MAX = 32n;
+
 export class FunctionLookup {
+  private readonly searches = new Map<string, FunctionSearch>();
+
   constructor(
     private readonly info: DebugInfo,
     private readonly symbolsOf: () => SymbolIndex,
+    private readonly names: () => NameIndex,
+    private readonly gate?: SearchGate,
   ) {}
 
   private get symbols(): SymbolIndex {
@@ -68,42 +78,86 @@ export class FunctionLookup {
     return { address, instance: instance ?? code?.start ?? address, isEntry: code?.start === address };
   }
 
-  /** Entry addresses of all functions of a name; several when static functions share it. */
-  entriesOf(name: string): bigint[] {
-    const entries = new Set(this.symbols.codeNamed(name));
-    if (entries.size === 0) {
-      for (const { found } of this.describedAs(name)) {
-        const [first] = found.ranges;
-        if (first !== undefined && this.info.keep(first)) entries.add(first.start);
-      }
+  /**
+   * Where breakpoints on a function go: behind the prologues of all functions of the name (several when static ones share it,
+   * of templates and constructors one for each that was made), and to each place that it was inlined to. Throws SearchNeeded.
+   */
+  breakpointsOf(name: string): bigint[] {
+    const found = new Set<bigint>();
+    for (const entry of this.symbols.codeNamed(name)) found.add(this.afterPrologue(entry));
+    for (const { one } of this.describedAs(name, found.size > 0)) {
+      const [first] = one.ranges;
+      if (first === undefined || !this.info.keep(first)) continue;
+      found.add(one.call === undefined ? this.afterPrologue(first.start) : this.inInlined(first.start));
     }
     const label = this.symbols.named(name);
-    if (entries.size === 0 && label !== undefined && label.kind !== 'object') entries.add(label.address);
-    return [...entries].sort((a, b) => (a < b ? -1 : 1));
+    if (found.size === 0 && label !== undefined && label.kind !== 'object')
+      found.add(this.afterPrologue(label.address));
+    return [...found].sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  /** What was inlined to the beginning of a function begins behind its prologue, as GDB has it. */
+  private inInlined(address: bigint): bigint {
+    const around = this.at(address);
+    const body = around && this.afterPrologue(around.start);
+    return body !== undefined && address < body && body < around.end ? body : address;
+  }
+
+  /** Functions by the names that debug information has for them, also inlined ones. */
+  private describedAs(name: string, hasSymbol: boolean): readonly NamedFunction[] {
+    const home = hasSymbol ? this.homeOf(name) : undefined;
+    if (home !== undefined) return home.flatMap((info) => functionsMeant(info, name));
+    let search = this.searches.get(name);
+    if (search === undefined) {
+      const last = lastPart(name);
+      const named = this.info.unitsNaming(last);
+      const infos = named?.length
+        ? named
+        : this.names()
+            .unitsWithFunction(last)
+            .map((unit) => this.info.infoOf(unit));
+      search = new FunctionSearch(infos, name);
+      const oldest = this.searches.keys().next().value;
+      if (this.searches.size >= MAX_SEARCHES && oldest !== undefined) this.searches.delete(oldest);
+      this.searches.set(name, search);
+    }
+    for (let count = 1; search.advance() < 1; count++) {
+      if (this.gate?.defers === true && count >= UNITS_AT_ONCE) throw new SearchNeeded(search);
+    }
+    return search.found;
   }
 
   /**
-   * Functions that debug information knows by a name that no symbol has. Symbols of what was made from them (`name.isra.0`,
-   * mangled names) say where to look; only a program whose symbols were stripped needs a look at every unit.
+   * The units that a function with symbols can have been inlined in, where this is known: what a source file defines for
+   * itself is nowhere else. Functions of headers, and those that the linker moved between units, may be anywhere.
    */
-  private *describedAs(name: string): Generator<{ found: DwarfFunction; info: UnitInfo }> {
-    const isMeant = (found: DwarfFunction): boolean =>
-      found.depth === 0 &&
-      (found.name === name || (name.includes('::') && `::${found.fullName}`.endsWith(`::${name}`)));
-    if (this.symbols.hasLocalFunctions) {
-      const seen = new Set<UnitInfo>();
-      for (const { start } of this.symbols.codeContaining(lastPart(name))) {
-        for (const info of this.info.unitsAt(start)) {
-          if (seen.has(info)) continue;
-          seen.add(info);
-          for (const found of info.functions()) if (isMeant(found)) yield { found, info };
-        }
+  private homeOf(name: string): readonly UnitInfo[] | undefined {
+    const infos = new Set<UnitInfo>();
+    for (const entry of this.symbols.codeNamed(name)) {
+      let isKnown = false;
+      for (const { found, info } of this.dwarfAt(entry)) {
+        if (found.call !== undefined) continue;
+        isKnown = true;
+        if (!this.isOfFile(found, info)) return undefined;
+        infos.add(info);
       }
-      return;
+      // Assembly.
+      if (
+        !isKnown &&
+        [...this.info.unitsAt(entry)].some(
+          ({ unit }) => unit !== undefined && !ASSEMBLER_LANGUAGES.has(unit.language),
+        )
+      )
+        return undefined;
     }
-    for (const info of this.info.unitsNaming(name) ?? this.info.units()) {
-      for (const found of info.functions()) if (isMeant(found)) yield { found, info };
-    }
+    return [...infos];
+  }
+
+  private isOfFile(found: DwarfFunction, info: UnitInfo): boolean {
+    const { unit } = info;
+    const file = unit && this.info.attempt(() => found.declaredIn());
+    if (unit === undefined || file === undefined) return false;
+    return info.path(file).endsWith(lastPathPart(unit.name));
   }
 
   /**
@@ -111,7 +165,8 @@ export class FunctionLookup {
    * mark (prologue_end) decides; else the second line of the function, as GDB does; assembly has no prologue, and in
    * optimised code variables are described from the first instruction on.
    */
-  afterPrologue(entry: bigint): bigint {
+  afterPrologue(symbol: bigint): bigint {
+    const entry = this.behindPatchRoom(symbol);
     const range = this.at(entry);
     for (const info of this.info.unitsAt(entry)) {
       const sequence = info.lineTable()?.sequenceAt(entry);
@@ -125,6 +180,22 @@ export class FunctionLookup {
     return entry;
   }
 
+  /**
+   * With -fpatchable-function-entry (Linux: for ftrace), a symbol stands before instructions that are there to be written over,
+   * and GCC describes the function from behind them only: a breakpoint before would know neither line nor variables.
+   */
+  private behindPatchRoom(entry: bigint): bigint {
+    const code = this.symbols.codeAt(entry);
+    if (code?.start !== entry || !this.dwarfAt(entry).next().done) return entry;
+    for (let at = entry + 2n; at <= entry + PATCH_ROOM_MAX && at < code.end; at += 2n) {
+      for (const { found } of this.dwarfAt(at)) {
+        if (found.depth === 0 && found.name === code.name && rangeHolding(found.ranges, at)?.start === at)
+          return at;
+      }
+    }
+    return entry;
+  }
+
   private *dwarfAt(address: bigint): Generator<{ found: DwarfFunction; info: UnitInfo }> {
     for (const info of this.info.unitsAt(address)) {
       for (const found of info.functionsAt(address)) yield { found, info };
@@ -132,8 +203,63 @@ export class FunctionLookup {
   }
 }
 
-/** Of a name with namespaces: what mangled names hold of it in one piece. */
-const lastPart = (name: string): string => /[^:.<> ]+$/.exec(name)?.[0] ?? name;
+interface NamedFunction {
+  readonly one: DwarfFunction;
+  readonly info: UnitInfo;
+}
+
+/** The functions of a name in some units: each is read as a whole. */
+class FunctionSearch implements Search {
+  readonly found: NamedFunction[] = [];
+  private next = 0;
+
+  constructor(
+    private readonly infos: readonly UnitInfo[],
+    private readonly name: string,
+  ) {}
+
+  advance(): number {
+    const info = this.infos[this.next];
+    if (info === undefined) return 1;
+    this.next++;
+    for (const one of functionsMeant(info, this.name))
+      if (this.found.length < MAX_FOUND) this.found.push(one);
+    return this.next / this.infos.length;
+  }
+}
+
+const functionsMeant = (info: UnitInfo, name: string): NamedFunction[] => {
+  const last = lastPart(name);
+  const isPlain = !name.includes('<');
+  return info
+    .functionsWith((found) => found === last || (isPlain && withoutArguments(found) === last))
+    .filter((one) => last === name || isMeant(one.fullName, name, isPlain))
+    .map((one) => ({ one, info }));
+};
+
+/** `ns::max` means `outer::ns::max<int>`, too. */
+const isMeant = (full: string, name: string, isPlain: boolean): boolean => {
+  const spelled = (text: string): string => `::${text.replace(/\s+/g, '')}`;
+  const bare = isPlain ? full.replace(/<(?:[^<>]|<(?:[^<>]|<[^<>]*>)*>)*>/g, '') : full;
+  return spelled(full).endsWith(spelled(name)) || spelled(bare).endsWith(spelled(name));
+};
+
+/** What stands behind the namespaces of a name: `max<a::b>` of `std::max<a::b>`. */
+const lastPart = (name: string): string => {
+  const arguments_ = name.startsWith('operator') ? -1 : name.indexOf('<');
+  const bare = arguments_ > 0 && name.endsWith('>') ? name.slice(0, arguments_) : name;
+  const at = bare.lastIndexOf('::');
+  return at < 0 ? name : name.slice(at + 2);
+};
+
+const lastPathPart = (path: string): string =>
+  path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+
+/** Names whose functions are kept, and places of one function. */
+const MAX_SEARCHES = 8;
+const MAX_FOUND = 20_000;
+/** Units that are read at once even for those who can wait: some milliseconds each. */
+const UNITS_AT_ONCE = 3;
 
 const rangeHolding = (ranges: readonly AddressRange[], address: bigint): AddressRange | undefined =>
   ranges.find((range) => address >= range.start && address < range.end);

@@ -40,6 +40,8 @@ export interface Meaning {
   valueAtEntry(what: Passed, place: Place): bigint | undefined;
   /** Of a symbol in the ELF symbol table, in the guest. */
   symbolAddress(name: string): bigint | undefined;
+  /** The same of one that all object files share: what the linker took a declaration for. */
+  sharedSymbolAddress(name: string): bigint | undefined;
   /** The function that was compiled to the code at an address of the file (not one inlined there). */
   bodyAt(address: bigint): Die | undefined;
 }

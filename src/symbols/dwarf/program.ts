@@ -3,6 +3,7 @@
  * kept within bounds (types by unit, names once for a file); asking for what holds at a pc reads no unit but its own.
  */
 import type { NamedSymbol } from '../symbol-index';
+import { byteSizeOf } from '../type-size';
 import type { EnumType, Type } from '../types';
 import type { FunctionScope, FunctionTypeOf, NamedConstant, TypedSymbols, Variable } from '../variables';
 import { passedValue } from './call-sites';
@@ -68,6 +69,12 @@ export class DwarfProgram implements TypedSymbols, Meaning {
     const symbol = this.symbolNamed(name);
     // C has one name for one thing; the search of a whole file that this saves is long.
     if (symbol?.kind === 'function') return undefined;
+    if (symbol?.binding === 'global') {
+      // A declaration tells all but the place, which the symbol tells; definitions by linker scripts have no other.
+      const declared = this.attempt(() => this.dieNamed('variable', name, near, 1));
+      const variable = declared && this.attempt(() => this.globalVariable(declared));
+      if (variable !== undefined && byteSizeOf(variable.type) !== undefined) return variable;
+    }
     const enough = symbol?.binding === 'global' || name.includes('::') ? 3 : 2;
     const die = this.attempt(() => this.dieNamed('variable', name, near, enough));
     return die && this.attempt(() => this.globalVariable(die));
@@ -146,6 +153,11 @@ export class DwarfProgram implements TypedSymbols, Meaning {
 
   valueAtEntry(what: Passed, place: Place): bigint | undefined {
     return passedValue(what, place);
+  }
+
+  sharedSymbolAddress(name: string): bigint | undefined {
+    const symbol = this.symbolNamed(name);
+    return symbol?.binding === 'local' ? undefined : symbol && this.inGuest(symbol.address);
   }
 
   symbolAddress(name: string): bigint | undefined {
@@ -232,6 +244,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
       if (found !== undefined && found.rank > 1) return found.die;
       declared ??= found?.die;
     }
+    if (declared !== undefined && enough === 1) return declared;
     const found = this.names.find(kind, name, enough);
     return found !== undefined && (found.rank > 1 || declared === undefined) ? found.die : declared;
   }

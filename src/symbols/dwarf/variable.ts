@@ -6,6 +6,7 @@ import { AT, TAG } from './constants';
 import type { Die, Found } from './die';
 import { constantOf } from './forms';
 import { locateAttribute, placeIn } from './location';
+import { languageOfUnit } from './languages';
 import type { Meaning } from './meaning';
 
 export const makeVariable = (die: Die, name: string, meaning: Meaning): Variable => {
@@ -85,6 +86,12 @@ const locateElsewhere = (
     const inherited = die.origin?.find(AT.location);
     return (inherited && locate(inherited.die)) ?? { kind: 'optimizedOut' };
   }
+  const linkage = die.find(AT.linkageName) ?? die.find(AT.mipsLinkageName);
+  const linked = linkage && die.unit.text(linkage.value);
+  const known = linked ?? (languageOfUnit(die.unit) === 'c' ? die.anyName : undefined);
+  // The linker has one thing of that name: where it is said to be defined need not be looked for in all units.
+  const shared = known === undefined ? undefined : meaning.sharedSymbolAddress(known);
+  if (shared !== undefined) return { kind: 'memory', address: shared };
   const definition = meaning.definitionOf(die);
   if (definition !== undefined) {
     const constant = definition.find(AT.constValue);
@@ -92,8 +99,7 @@ const locateElsewhere = (
     const found = locate(definition);
     if (found !== undefined) return found;
   }
-  const linkage = die.find(AT.linkageName) ?? die.find(AT.mipsLinkageName);
-  const symbol = (linkage && die.unit.text(linkage.value)) ?? die.anyName;
+  const symbol = linked ?? die.anyName;
   const address = symbol === undefined ? undefined : meaning.symbolAddress(symbol);
   return address === undefined ? { kind: 'optimizedOut' } : { kind: 'memory', address };
 };
