@@ -9,7 +9,7 @@ import { floatRegisterNames, integerRegisterNames } from '../isa/registers';
 import { csrCells } from '../machine/engine/csr';
 import { MSTATUS } from '../machine/engine/cells';
 import { CURRENT, H } from '../machine/layout';
-import { Waiting } from '../machine/harts';
+import { Waiting, WAITING_MASK } from '../machine/harts';
 
 export type PrivilegeName = 'U' | 'S' | 'M';
 
@@ -63,7 +63,7 @@ export function readHart(block: Uint8Array): SavedHart {
   return {
     pc: at(H.pc),
     privilege: privilege === 3 ? 'M' : privilege === 1 ? 'S' : 'U',
-    waiting: view.getUint32(H.waiting - CURRENT, true) !== Waiting.no,
+    waiting: (view.getUint32(H.waiting - CURRENT, true) & WAITING_MASK) !== Waiting.no,
     registers,
   };
 }

@@ -40,5 +40,6 @@ export const capabilities: DebugProtocol.Capabilities = {
   supportsClipboardContext: true,
   supportsInstructionBreakpoints: true,
   supportsANSIStyling: true,
+  supportsSingleThreadExecutionRequests: true,
   breakpointModes: [...breakpointModes],
 };

@@ -10,6 +10,7 @@ import { StepTargets } from './step-targets';
 import { stepBackInstruction, stepBackStatement } from './step-back';
 import { ForwardStep } from './step-forward';
 
+type Run = (move: Move) => Promise<StopReport>;
 type Step = (hart: number, move: Move, byInstruction: boolean, target?: bigint) => Promise<StopReport>;
 
 export function registerSteppingRequests(
@@ -44,6 +45,7 @@ export function registerSteppingRequests(
   registry.on('stepOut', 'stopped', (args, call) => {
     const hart = context.hartOf(args.count('threadId'));
     granularityOf(args);
+    const isAlone = isSingleThread(args);
     const caller = stack.framesOf(hart).find(({ activation }) => activation === 1);
     if (caller === undefined) {
       throw userError(
@@ -51,15 +53,19 @@ export function registerSteppingRequests(
         'this is the outermost frame that is known: there is no caller to go to',
       );
     }
-    context.startMove(call, 'Stepping out', (move) => forward(move, hart).out(caller));
+    const out: Run = (move) => forward(move, hart).out(caller);
+    context.startMove(call, 'Stepping out', isAlone ? alone(context, hart, out) : out);
   });
   registry.on('continue', 'stopped', (args, call) => {
-    context.hartOf(args.count('threadId'));
-    context.startMove(call, 'Running', (move) => resumeOrEnd({ context, breakpoints }, move));
-    return { allThreadsContinued: true };
+    const hart = context.hartOf(args.count('threadId'));
+    const isAlone = isSingleThread(args);
+    const run: Run = (move) => resumeOrEnd({ context, breakpoints }, move);
+    context.startMove(call, 'Running', isAlone ? alone(context, hart, run) : run);
+    return { allThreadsContinued: !isAlone };
   });
   registry.on('reverseContinue', 'stopped', (args, call) => {
     context.hartOf(args.count('threadId'));
+    isSingleThread(args);
     context.startMove(call, 'Running backwards', (move) => breakpoints.reverseResume(move));
   });
   registry.on('pause', 'guest', (args, call) => pause(context, args, call));
@@ -77,7 +83,23 @@ function startStep(
 ): void {
   const hart = context.hartOf(args.count('threadId'));
   const byInstruction = granularityOf(args) === 'instruction';
-  context.startMove(call, title, (move) => step(hart, move, byInstruction, target));
+  const run: Run = (move) => step(hart, move, byInstruction, target);
+  context.startMove(call, title, isSingleThread(args) ? alone(context, hart, run) : run);
+}
+
+/** Backwards it says nothing new: what has been is gone back over as it was. */
+const isSingleThread = (args: Message): boolean => args.optionalFlag('singleThread') ?? false;
+
+/** The other harts stand still meanwhile, where the run goes beyond what is recorded. */
+function alone({ debuggee }: SessionContext, hart: number, run: Run): Run {
+  return async (move) => {
+    debuggee.setAlone(hart);
+    try {
+      return await run(move);
+    } finally {
+      debuggee.setAlone(undefined);
+    }
+  };
 }
 
 /** A statement is what the compiler marks as one; of a line with several of them each counts as the line. */

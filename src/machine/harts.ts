@@ -17,6 +17,12 @@ const DERIVED: readonly (readonly [number, number])[] = [[H.pmpLow, H.csrs]];
 
 /** `suspended` is the SBI's hart_suspend: it ends as WFI does, but is told apart by hart_get_status. */
 export const Waiting = { no: 0, wfi: 1, stopped: 2, suspended: 3 } as const;
+export type Waiting = (typeof Waiting)[keyof typeof Waiting];
+
+/** Beside a Waiting in H.waiting: the debugger holds the hart, and it gets no turn. */
+const HELD = 4;
+/** The bits of H.waiting that are a Waiting, for who reads a saved block. */
+export const WAITING_MASK = HELD - 1;
 
 export class Harts {
   current = 0;
@@ -47,6 +53,32 @@ export class Harts {
   }
   set32(hart: number, field: Field, value: number): void {
     this.linear.set32(this.base(hart) + field - CURRENT, value);
+  }
+
+  waiting(hart: number): Waiting {
+    return (this.get32(hart, H.waiting) & WAITING_MASK) as Waiting;
+  }
+  /** Whether the debugger holds the hart stays as it is. */
+  setWaiting(hart: number, waiting: Waiting): void {
+    this.set32(hart, H.waiting, (this.get32(hart, H.waiting) & HELD) | waiting);
+  }
+
+  /** The one hart that is not held while others are. */
+  get alone(): number | undefined {
+    let held = 0;
+    let free: number | undefined;
+    for (let hart = 0; hart < this.count; hart++) {
+      if ((this.get32(hart, H.waiting) & HELD) !== 0) held++;
+      else free ??= hart;
+    }
+    return held > 0 ? free : undefined;
+  }
+  /** Holds all harts but one, or none. A held hart keeps its state, and its interrupts stay pending. */
+  set alone(alone: number | undefined) {
+    for (let hart = 0; hart < this.count; hart++) {
+      const held = alone !== undefined && hart !== alone ? HELD : 0;
+      this.set32(hart, H.waiting, this.waiting(hart) | held);
+    }
   }
 
   /** Brings a hart into the current block. */
@@ -102,6 +134,7 @@ export class Harts {
   private couldRun(hart: number): boolean {
     const waiting = this.get32(hart, H.waiting);
     if (waiting === Waiting.no) return true;
+    if ((waiting & HELD) !== 0) return false;
     return waiting !== Waiting.stopped && this.interruptPending(hart);
   }
 

@@ -159,6 +159,11 @@ export interface Debuggee {
   readonly poke: Pokes;
 
   setStopPoints(points: StopPoints): void;
+  /**
+   * Until it is taken back (undefined), no hart but this one gets a turn where moves go on beyond what is recorded. What is
+   * recorded is replayed as it was. Who is held is input (I2), and part of checkpoints; it ends with the next move that goes on.
+   */
+  setAlone(hart: number | undefined): void;
   /** Forwards: replays up to `end`, then lives on. */
   resume(options?: MoveOptions): Promise<Stop>;
   /**

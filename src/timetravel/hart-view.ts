@@ -2,6 +2,7 @@
 import type { PhysAddr } from '../base/brand';
 import { invariant } from '../base/errors';
 import { csrByNumber } from '../isa/csr';
+import { Waiting } from '../machine/harts';
 import { H } from '../machine/layout';
 import type { HartView, Privilege } from './api';
 import type { Recording } from './recording';
@@ -28,7 +29,7 @@ class LiveHart implements HartView {
     return this.harts.get32(this.id, H.priv) as Privilege;
   }
   get waiting(): boolean {
-    return this.harts.get32(this.id, H.waiting) !== 0;
+    return this.harts.waiting(this.id) !== Waiting.no;
   }
   x(index: number): bigint {
     return this.harts.get64(this.id, H.x + 8 * index);

@@ -3,11 +3,7 @@ import type { Stop } from './api';
 import type { Recording } from './recording';
 
 /** The last instant before `limit` at which the hart attempted an instruction; undefined when it never did. */
-export async function lastAttemptOf(
-  recording: Recording,
-  hart: number,
-  limit: number,
-): Promise<number | undefined> {
+async function lastAttemptOf(recording: Recording, hart: number, limit: number): Promise<number | undefined> {
   let end = limit;
   while (end > recording.begin) {
     const start = recording.before(end - 1);
@@ -25,6 +21,21 @@ export async function lastAttemptOf(
     end = start.state.instret;
   }
   return undefined;
+}
+
+/** Goes back to before the hart's last `count` attempts. */
+export async function stepHartBack(
+  recording: Recording,
+  hart: number,
+  count: number,
+  goTo: (goal: number) => Promise<Stop>,
+): Promise<Stop> {
+  for (let done = 0; done < count; done++) {
+    const instant = await lastAttemptOf(recording, hart, recording.now);
+    await goTo(instant ?? recording.begin);
+    if (instant === undefined) return { kind: 'beginning' };
+  }
+  return { kind: 'done' };
 }
 
 /** A step of one hart passes over the turns of the others; beyond this many it is left to who can yield. */

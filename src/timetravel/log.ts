@@ -10,6 +10,8 @@ export type Input =
   | { readonly kind: 'console'; readonly bytes: Uint8Array }
   /** All harts waited; time jumped by `ticks`. */
   | { readonly kind: 'idle'; readonly ticks: number }
+  /** From now on this hart alone gets turns; all do where it is undefined. */
+  | { readonly kind: 'alone'; readonly hart: number | undefined }
   | { readonly kind: 'pc'; readonly hart: number; readonly value: bigint }
   | { readonly kind: 'x' | 'f'; readonly hart: number; readonly index: number; readonly value: bigint }
   | { readonly kind: 'csr'; readonly hart: number; readonly number: number; readonly value: bigint }

@@ -250,6 +250,13 @@ export class Recording {
     return this.runGuarded(this.now).kind !== 'waiting';
   }
 
+  /** Where history is made, rather than replayed, `alone` is the only hart with turns from now on; all have them without. */
+  hold(alone: number | undefined): void {
+    const { harts } = this.machine;
+    if (harts.count === 1 || harts.alone === alone || !this.live || !this.settle()) return;
+    this.input({ kind: 'alone', hart: alone });
+  }
+
   /** A new branch begins here. */
   fork(): void {
     this.branch = this.branch.fork(this.branches.size, this.now, this.applied, this.consoleLength);
@@ -264,6 +271,9 @@ export class Recording {
         break;
       case 'idle':
         machine.skipIdle(entry.ticks);
+        break;
+      case 'alone':
+        machine.harts.alone = entry.hart;
         break;
       case 'pc':
         machine.harts.set64(entry.hart, H.pc, entry.value);

@@ -26,7 +26,7 @@ import { Checkpoints } from './checkpoints';
 import { ConsoleShow } from './console-show';
 import { hartView } from './hart-view';
 import { pokesOf } from './pokes';
-import { lastAttemptOf, stepAlone, stepHart } from './hart-walk';
+import { stepAlone, stepHart, stepHartBack } from './hart-walk';
 import type { Input } from './log';
 import { sleepTicks } from './idle';
 import { Recording, type SliceResult } from './recording';
@@ -55,6 +55,8 @@ export interface TimeMachineOptions {
 
 /** 1.5 GiB: fits beside 2 GiB of guest RAM in 4 GiB of linear memory. */
 const DEFAULT_BUDGET = 1.5 * 2 ** 30;
+/** Of a move: the guest does not run the way between. */
+const JUMPS = { jumps: true };
 /** Milliseconds between yields to the host: a pause is answered within two of them. */
 const YIELD_EVERY = 10;
 
@@ -73,6 +75,7 @@ export class TimeMachine implements Debuggee {
   private wake: (() => void) | undefined;
   private lastYield = 0;
   private hitHart: number | undefined;
+  private alone: number | undefined;
   /** The instant of the trap before which the guest has stopped. */
   private trapStop: number | undefined;
   private readonly treeEmitter = new Emitter<void>();
@@ -180,6 +183,11 @@ export class TimeMachine implements Debuggee {
     if (this.moving) this.armed.arm();
   }
 
+  setAlone(hart: number | undefined): void {
+    invariant(hart === undefined || (hart >= 0 && hart < this.hartCount), 'hart exists');
+    this.alone = hart;
+  }
+
   // --- moving
 
   /** One moving operation at a time; the console and the clock are brought up to date behind it. */
@@ -227,6 +235,7 @@ export class TimeMachine implements Debuggee {
     const origin = this.now;
     const standingBeforeTrap = this.trapStop === origin;
     this.trapStop = undefined;
+    this.recording.hold(this.alone);
     if (stops) {
       this.armed.arm(options.temporary ?? []);
       const hart = machine.upcoming()?.hart ?? machine.harts.current;
@@ -236,6 +245,7 @@ export class TimeMachine implements Debuggee {
     for (;;) {
       if (options.cancel?.cancelled) return { kind: 'paused' };
       this.takeInput();
+      this.recording.hold(this.alone);
       const stop = recording.slice(goal);
       const hit = this.armed.hitOf(stop);
       if (hit) {
@@ -330,6 +340,7 @@ export class TimeMachine implements Debuggee {
 
   async stepInstructions(hart: number, count: number, options: MoveOptions = {}): Promise<Stop> {
     return this.move(async () => {
+      this.recording.hold(this.alone);
       const stop = await stepHart(this.recording, hart, count, (goal, enough) =>
         this.forward(goal, options, true, enough),
       );
@@ -340,6 +351,7 @@ export class TimeMachine implements Debuggee {
 
   stepSync(hart: number): { readonly kind: 'done' } | undefined {
     invariant(!this.moving, 'one moving operation at a time');
+    this.recording.hold(this.alone);
     if (!stepAlone(this.recording, hart)) return undefined;
     this.shown.flush(false);
     return { kind: 'done' };
@@ -348,56 +360,43 @@ export class TimeMachine implements Debuggee {
   // --- backwards
 
   reverseResume(options: MoveOptions = {}): Promise<Stop> {
-    return this.move(
-      async () => {
-        const search = new ReverseSearch(this.recording, {
-          points: this.armed,
-          accept: (hit) => {
-            this.hitHart = hit.hart;
-            return options.accept?.(hit) ?? true;
-          },
-          breathe: () => this.breathe(),
-          goTo: (instant) => this.goTo(instant, {}),
-        });
-        const stop = await search.run(this.now, options);
-        this.hitHart = 'hart' in stop ? stop.hart : undefined;
-        return 'hart' in stop ? this.stopAt(stop) : stop;
-      },
-      { jumps: true },
-    );
+    return this.move(async () => {
+      const search = new ReverseSearch(this.recording, {
+        points: this.armed,
+        accept: (hit) => {
+          this.hitHart = hit.hart;
+          return options.accept?.(hit) ?? true;
+        },
+        breathe: () => this.breathe(),
+        goTo: (instant) => this.goTo(instant, {}),
+      });
+      const stop = await search.run(this.now, options);
+      this.hitHart = 'hart' in stop ? stop.hart : undefined;
+      return 'hart' in stop ? this.stopAt(stop) : stop;
+    }, JUMPS);
   }
 
   reverseStepInstructions(hart: number, count: number, options: MoveOptions = {}): Promise<Stop> {
-    return this.move(
-      async () => {
-        if (this.hartCount === 1) {
-          const beyond = this.now - count < this.begin;
-          const stop = await this.goTo(Math.max(this.begin, this.now - count), options);
-          return beyond && stop.kind === 'done' ? { kind: 'beginning' } : stop;
-        }
-        for (let done = 0; done < count; done++) {
-          const instant = await lastAttemptOf(this.recording, hart, this.now);
-          await this.goTo(instant ?? this.begin, options);
-          if (instant === undefined) return { kind: 'beginning' };
-        }
-        this.hitHart = hart;
-        return { kind: 'done' };
-      },
-      { jumps: true },
-    );
+    return this.move(async () => {
+      if (this.hartCount === 1) {
+        const beyond = this.now - count < this.begin;
+        const stop = await this.goTo(Math.max(this.begin, this.now - count), options);
+        return beyond && stop.kind === 'done' ? { kind: 'beginning' } : stop;
+      }
+      const stop = await stepHartBack(this.recording, hart, count, (goal) => this.goTo(goal, options));
+      if (stop.kind === 'done') this.hitHart = hart;
+      return stop;
+    }, JUMPS);
   }
 
   async restart(): Promise<void> {
-    await this.move(
-      async () => {
-        this.recording.restore(this.recording.root.id);
-        if (this.recording.branch.end > this.begin) this.recording.fork();
-        this.noteBranch();
-        await this.options.clock.yield();
-        return { kind: 'done' };
-      },
-      { jumps: true },
-    );
+    await this.move(async () => {
+      this.recording.restore(this.recording.root.id);
+      if (this.recording.branch.end > this.begin) this.recording.fork();
+      this.noteBranch();
+      await this.options.clock.yield();
+      return { kind: 'done' };
+    }, JUMPS);
   }
 
   // --- checkpoints
@@ -408,14 +407,11 @@ export class TimeMachine implements Debuggee {
 
   restoreCheckpoint(id: string, options: MoveOptions = {}): Promise<Stop> {
     this.recording.tree.get(id);
-    return this.move(
-      async () => {
-        this.recording.restore(id);
-        await this.options.clock.yield();
-        return options.cancel?.cancelled ? { kind: 'paused' } : { kind: 'done' };
-      },
-      { jumps: true },
-    );
+    return this.move(async () => {
+      this.recording.restore(id);
+      await this.options.clock.yield();
+      return options.cancel?.cancelled ? { kind: 'paused' } : { kind: 'done' };
+    }, JUMPS);
   }
 
   renameCheckpoint(id: string, name: string): void {

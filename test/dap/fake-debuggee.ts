@@ -105,6 +105,11 @@ export class FakeDebuggee implements Debuggee {
     writePhysical: (address, bytes) => this.write(address, bytes),
   };
 
+  /** Here harts always take turns. */
+  setAlone(): void {
+    return;
+  }
+
   setStopPoints(points: StopPoints): void {
     this.points = points;
   }

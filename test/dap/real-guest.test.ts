@@ -1,7 +1,7 @@
 /** The whole adapter over the real machine and a compiled program; GDB with QEMU says where steps must end. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSession } from '../../src/host/adapter';
@@ -32,6 +32,15 @@ async function at(from: string, program: string): Promise<DapClient> {
   await client.request('setFunctionBreakpoints', { breakpoints: [] });
   return client;
 }
+
+/** Each hart counts in s0. */
+const COUNTING = `
+    .globl _start
+_start:
+    li s0, 0
+1:  addi s0, s0, 1
+    j 1b
+`;
 
 const instant = async (client: DapClient): Promise<number> =>
   Number(/instruction (\d+)/u.exec(await client.evaluate('when', 'repl'))?.[1]);
@@ -96,6 +105,61 @@ describe('dap: a compiled guest on the real machine', () => {
       await client.request('disconnect');
     });
   }
+
+  it('lets one hart go on alone, and all of them again after it', async function () {
+    requireTool(this, GCC);
+    const source = join(folder, 'counting.S');
+    const elf = join(folder, 'counting.elf');
+    writeFileSync(source, COUNTING);
+    execFileSync(GCC, [
+      '-march=rv64gc',
+      '-mabi=lp64d',
+      '-nostdlib',
+      '-Wl,-n,-Ttext=0x80000000',
+      source,
+      '-o',
+      elf,
+    ]);
+    const client = clientOf(createSession());
+    await client.launch({ program: elf, firmware: 'none', memory: '16M', harts: 2, stopOnEntry: true });
+    await client.request('configurationDone');
+    await client.event('stopped');
+    const counted = async (): Promise<number[]> => {
+      const frames = [await client.top(1), await client.top(2)];
+      const values = frames.map(({ id: frameId }) =>
+        client.request<{ result: string }>('evaluate', { expression: '$s0', context: 'watch', frameId }),
+      );
+      return (await Promise.all(values)).map(({ result }) => Number.parseInt(result, 10));
+    };
+    const breakpoint = { instructionReference: '0x80000002', hitCondition: '%30000' };
+    await client.request('setInstructionBreakpoints', { breakpoints: [breakpoint] });
+
+    const { allThreadsContinued } = await client.request<{ allThreadsContinued: boolean }>('continue', {
+      threadId: 2,
+      singleThread: true,
+    });
+    assert.equal(allThreadsContinued, false);
+    assert.equal((await client.event<{ threadId: number }>('stopped')).threadId, 2);
+    assert.deepEqual(await counted(), [0, 29_999]);
+    const there = await instant(client);
+    const steps = [
+      ['next', 2],
+      ['stepIn', 1],
+    ] as const;
+    for (const [command, threadId] of steps) {
+      await client.move(command, { threadId, singleThread: true, granularity: 'instruction' });
+      assert.equal((await counted())[1], 30_000, command);
+    }
+    assert.equal(await instant(client), there + 2);
+
+    await client.continue();
+    const [first = 0, second = 0] = await counted();
+    assert(first > 0 && second > 30_000, `all go on: ${first}, ${second}`);
+    await client.stepBack();
+    await client.move('reverseContinue', { threadId: 1, singleThread: true });
+    assert.deepEqual(await counted(), [0, 29_999], 'the past is as it was');
+    await client.request('disconnect');
+  });
 
   it('finds who wrote a variable, in the past, and tries another future', async function () {
     requireTool(this, GCC);

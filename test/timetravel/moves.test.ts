@@ -192,6 +192,96 @@ describe('moves among several harts', () => {
   });
 });
 
+describe('one hart alone', () => {
+  const COUNTERS = `
+          csrr t0, mhartid
+          bnez t0, sleepy
+          li s0, 0
+      1:  addi s0, s0, 1
+          j 1b
+      sleepy:
+          li s0, 0
+          li t1, 20000
+      2:  addi s0, s0, 1
+          bne s0, t1, 2b
+      3:  wfi
+          j 3b`;
+  const counters = (guest: Travel): bigint[] => [guest.x(S0, 0), guest.x(S0, 1), guest.x(S0, 2)];
+  const others = (guest: Travel): bigint[] => counters(guest).slice(1);
+  const begun = async (): Promise<Travel> => {
+    const guest = new Travel(COUNTERS, { harts: 3 });
+    await guest.seek(40_000);
+    return guest;
+  };
+
+  it('goes on while the others stand, however long; then all go on', async () => {
+    const guest = await begun();
+    const before = counters(guest);
+    guest.time.setAlone(0);
+    await guest.seek(3_000_000);
+    assert.deepEqual(others(guest), before.slice(1));
+    assert(guest.x(S0) > 1_000_000n);
+    guest.time.setAlone(undefined);
+    await guest.seek(3_200_000);
+    assert.deepEqual(others(guest), [20_000n, 20_000n], 'the others have ended their loops');
+  });
+
+  it('steps by instructions, and without waiting', async () => {
+    const guest = await begun();
+    guest.time.setAlone(1);
+    const before = { now: guest.time.now, zero: guest.x(S0) };
+    assert.deepEqual(await guest.time.stepInstructions(1, 5), { kind: 'done' });
+    for (let steps = 0; steps < 5; steps++) assert(guest.time.stepSync(1));
+    assert.equal(guest.time.now, before.now + 10, 'no turn of another');
+    assert.equal(guest.x(S0), before.zero);
+  });
+
+  it('is replayed as it was, with checkpoints on the way, and changes nothing that is recorded', async () => {
+    const guest = await begun();
+    guest.time.setAlone(0);
+    await guest.seek(300_000);
+    const middle = guest.time.takeCheckpoint('alone');
+    await guest.seek(400_000);
+    guest.time.setAlone(undefined);
+    await guest.seek(500_000);
+    const end = guest.where;
+    const { branch } = guest.time;
+    await guest.seek(100);
+    guest.time.setAlone(2);
+    await guest.seek(500_000);
+    assert.deepEqual(guest.where, end);
+    await guest.time.restoreCheckpoint(middle.id);
+    guest.time.setAlone(undefined);
+    await guest.seek(500_000);
+    assert.deepEqual(guest.where, end);
+    assert.equal(guest.time.branch, branch);
+  });
+
+  it('ends with the next move on a branch that leaves the past in the middle of it', async () => {
+    const guest = await begun();
+    const before = counters(guest);
+    guest.time.setAlone(0);
+    await guest.seek(300_000);
+    guest.time.setAlone(undefined);
+    await guest.seek(200_000);
+    assert.deepEqual(others(guest), before.slice(1));
+    guest.time.poke.setX(0, A0, 1n);
+    await guest.seek(400_000);
+    assert.deepEqual(others(guest), [20_000n, 20_000n]);
+  });
+
+  it('waits for ever where only a held hart could wake it, and can be paused', async () => {
+    const guest = await begun();
+    guest.time.setAlone(1);
+    assert.deepEqual(await guest.resume(), { kind: 'paused' });
+    assert.equal(guest.x(S0, 1), 20_000n);
+    guest.time.setAlone(undefined);
+    const { now } = guest.time;
+    await guest.seek(now + 100_000);
+    assert.equal(guest.x(S0, 2), 20_000n);
+  });
+});
+
 describe('traps as stops', () => {
   const TRAPS = `
         la t0, handler

@@ -153,7 +153,7 @@ export class Sbi {
     const { harts } = this.p;
     const target = Number(args[0] ?? 0n);
     const exists = (args[0] ?? 0n) < BigInt(harts.count);
-    const stopped = (index: number): boolean => harts.get32(index, H.waiting) === Waiting.stopped;
+    const stopped = (index: number): boolean => harts.waiting(index) === Waiting.stopped;
     switch (fid) {
       case 0: // hart_start(hartid, start_addr, opaque)
         if (!exists) return error(ERR_INVALID_PARAM);
@@ -162,7 +162,7 @@ export class Sbi {
         this.start(target, args[1] ?? 0n, args[2] ?? 0n);
         return ok();
       case 1: // hart_stop
-        harts.set32(hart, H.waiting, Waiting.stopped);
+        harts.setWaiting(hart, Waiting.stopped);
         return undefined;
       case 2: // hart_get_status
         return exists ? ok(this.status(target)) : error(ERR_INVALID_PARAM);
@@ -174,7 +174,7 @@ export class Sbi {
           if (!this.executable(args[1] ?? 0n)) return error(ERR_INVALID_ADDRESS);
           this.resetHart(hart, args[1] ?? 0n, args[2] ?? 0n);
         }
-        harts.set32(hart, H.waiting, Waiting.suspended);
+        harts.setWaiting(hart, Waiting.suspended);
         return type === 0 ? ok() : undefined;
       }
       default:
@@ -184,7 +184,7 @@ export class Sbi {
 
   /** 0 started, 1 stopped, 4 suspended (SBI table 9.1). A hart in plain WFI is started. */
   private status(hart: number): bigint {
-    const waiting = this.p.harts.get32(hart, H.waiting);
+    const waiting = this.p.harts.waiting(hart);
     return waiting === Waiting.stopped ? 1n : waiting === Waiting.suspended ? 4n : 0n;
   }
 
@@ -207,7 +207,7 @@ export class Sbi {
 
   private start(hart: number, address: bigint, opaque: bigint): void {
     this.resetHart(hart, address, opaque);
-    this.p.harts.set32(hart, H.waiting, Waiting.no);
+    this.p.harts.setWaiting(hart, Waiting.no);
   }
 
   private systemReset(fid: number, args: bigint[]): Result | undefined {
