@@ -1,5 +1,6 @@
 /** The built-in firmware's calls between harts: HSM, IPI, RFENCE. */
 import assert from 'node:assert/strict';
+import { Waiting } from '../../src/machine/harts';
 import { H } from '../../src/machine/layout';
 import {
   ALREADY_AVAILABLE,
@@ -259,5 +260,48 @@ describe('builtin firmware (SBI) between harts', () => {
     const bench = supervisor(`.equ HARTS, 2\n${setUp}\n${started(main, second)}`, { harts: 2 });
     bench.poweroff();
     assert.deepEqual([bench.x('s2', 1), bench.x('s3', 1)], [111n, 222n]);
+  });
+
+  it("a hart that the debugger holds gets no turn, whatever asks for it; its state is the guest's affair", () => {
+    const main = `
+          ${call(HSM, 2, 1)}
+          mv s1, a1
+          ${call(IPI, 0, 6, 0)}
+          ${call(HSM, 0, 3, 'second_start', 9)}
+          bnez a0, fail
+          ${call(HSM, 2, 3)}
+          mv s2, a1
+          li s3, 1
+          j .`;
+    const second = `
+          csrsi sie, 2
+          wfi
+          li s4, 1
+          j .`;
+    const startTwo = started(main, second).replaceAll('HARTS', '3');
+    const bench = supervisor(startTwo, { harts: 4 });
+    const { harts } = bench.machine;
+    while (bench.dword('arrived') < 2n) bench.run(bench.machine.instret + 1000);
+    while (harts.waiting(2) !== Waiting.wfi) bench.run(bench.machine.instret + 1000);
+    harts.alone = 0;
+    assert.equal(harts.alone, 0);
+    bench.run(bench.machine.instret + 200_000);
+    const statuses = [bench.x('s1'), bench.x('s2'), bench.x('s3')];
+    assert.deepEqual(statuses, [0n, 0n, 1n], 'a held hart is started for the guest, and can be');
+    assert.equal(harts.waiting(2), Waiting.wfi);
+    assert.deepEqual(
+      [1, 2].map((hart) => bench.x('s4', hart)),
+      [0n, 0n],
+      'nor does an interrupt wake one',
+    );
+    assert.equal(bench.pc(3), BigInt(bench.program.at('second_start')));
+    harts.alone = undefined;
+    assert.equal(harts.alone, undefined);
+    bench.run(bench.machine.instret + 200_000);
+    assert.deepEqual(
+      [1, 2].map((hart) => bench.x('s4', hart)),
+      [1n, 1n],
+    );
+    assert.equal(bench.x('s0', 3), 3n);
   });
 });
