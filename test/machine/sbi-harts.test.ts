@@ -264,6 +264,9 @@ describe('builtin firmware (SBI) between harts', () => {
 
   it("a hart that the debugger holds gets no turn, whatever asks for it; its state is the guest's affair", () => {
     const main = `
+          la t0, seen
+      6:  lb t1, (t0)
+          beqz t1, 6b
           ${call(HSM, 2, 1)}
           mv s1, a1
           ${call(IPI, 0, 6, 0)}
@@ -285,6 +288,7 @@ describe('builtin firmware (SBI) between harts', () => {
     while (harts.waiting(2) !== Waiting.wfi) bench.run(bench.machine.instret + 1000);
     harts.alone = 0;
     assert.equal(harts.alone, 0);
+    bench.machine.memory.write(bench.program.at('seen'), Uint8Array.of(1));
     bench.run(bench.machine.instret + 200_000);
     const statuses = [bench.x('s1'), bench.x('s2'), bench.x('s3')];
     assert.deepEqual(statuses, [0n, 0n, 1n], 'a held hart is started for the guest, and can be');
