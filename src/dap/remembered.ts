@@ -43,6 +43,7 @@ export const remembered = (symbols: Symbols): RememberedSymbols => ({
   inlinedAt: byAddress((pc) => symbols.inlinedAt(pc)),
   frameInfoAt: byAddress((pc) => symbols.frameInfoAt(pc)),
   symbolNamed: byName((name) => symbols.symbolNamed(name)),
+  breakpointAddressOf: byName((name) => symbols.breakpointAddressOf(name)),
   scopesAt: byAddress((pc) => symbols.scopesAt?.(pc) ?? []),
   globalsAt: byAddress((pc) => symbols.globalsAt?.(pc) ?? []),
   functionTypeAt: byAddress((entry) => symbols.functionTypeAt?.(entry)),

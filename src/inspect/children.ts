@@ -148,6 +148,11 @@ function structChildren(value: Value, type: StructType, dot: string): Child[] {
     const anonymous = inner.plain;
     if (anonymous.kind === 'struct') found.push(...flat(inner, anonymous, dot, 1));
   }
+  for (const member of type.staticMembers.slice(0, MEMBERS_MAX)) {
+    const name = member.name.slice(member.name.lastIndexOf(':') + 1);
+    const shared = Value.of(member, value.frame);
+    found.push({ name, value: shared, kind: 'static', access: `${dot}${name}`, isArtificial: false });
+  }
   return found;
 }
 
@@ -197,7 +202,8 @@ export function variantOf(value: Value): Variant | undefined {
   const part = type.kind === 'struct' ? type.variantPart : undefined;
   if (part === undefined) return undefined;
   const { discriminant, variants } = part;
-  if (discriminant === undefined) return variants[0];
+  if (discriminant === undefined)
+    return variants.find(({ members }) => !members.some((one) => isNever(one))) ?? variants[0];
   const number = memberValue(value, discriminant).number();
   if (typeof number !== 'bigint') return undefined;
   const size = 8 * (sizeOf(discriminant.type) ?? 8);
@@ -207,6 +213,14 @@ export function variantOf(value: Value): Variant | undefined {
     variants.find((one) => one.values?.some(({ low, high }) => is(low, high))) ??
     variants.find((one) => one.values === undefined)
   );
+}
+
+/** What no value can be of, as it has an enumeration without variants in it: `Err` of a `Result<T, Infallible>`. */
+function isNever({ type }: Member, depth = 0): boolean {
+  const bare = plain(type);
+  if (bare.kind !== 'struct' || depth > DEPTH_MAX) return false;
+  if (bare.variantPart?.variants.length === 0) return true;
+  return bare.members.slice(0, MEMBERS_MAX).some((one) => isNever(one, depth + 1));
 }
 
 /** The struct of what a variant carries. */

@@ -7,6 +7,7 @@ import { dereferenced, elementAt, memberNamed, sliceOf, targetOf } from './child
 import {
   combine,
   common,
+  decayed,
   isNumber,
   isTrue,
   operandOf,
@@ -19,9 +20,23 @@ import {
 import { assignment } from './expression-assignment';
 import { CONSTANTS, LITERAL_TYPES } from './expression-constants';
 import type { ExpressionContext } from './expression-context';
-import { incomplete, missing, noNumber, notLvalue, notPointer, voidPointer } from './expression-errors';
+import {
+  incomplete,
+  indexError,
+  missing,
+  noNumber,
+  notLvalue,
+  notPointer,
+  voidPointer,
+} from './expression-errors';
 import { noMember, unknownName, type Names } from './expression-names';
-import type { AssignmentOperator, BinaryOperator, Expression, UnaryOperator } from './expression-syntax';
+import {
+  dotted,
+  type AssignmentOperator,
+  type BinaryOperator,
+  type Expression,
+  type UnaryOperator,
+} from './expression-syntax';
 import { registerValue } from './register-values';
 import { array, elementType, plain, pointerTo, sizeOf } from './type-layout';
 import { typeText } from './type-names';
@@ -104,16 +119,23 @@ export class Evaluator {
   }
 
   private lookUp(name: string): Value | undefined {
+    return this.variable(name) ?? this.constant(name);
+  }
+
+  private variable(name: string): Value | undefined {
     const variable = this.names.variable(name);
     if (variable !== undefined) return variable;
     const symbol = this.names.symbol(name);
-    if (symbol !== undefined) return this.names.symbolValue(symbol);
+    return symbol && this.names.symbolValue(symbol);
+  }
+
+  private constant(name: string): Value | undefined {
     const split = name.lastIndexOf('::');
     const enumeration = split < 0 ? undefined : this.names.typeNamed(name.slice(0, split));
     const enumerator = enumeration && this.enumerator(enumeration, name.slice(split + 2));
     if (enumerator !== undefined) return enumerator;
     const constant = CONSTANTS.get(name);
-    return constant && this.number(...constant);
+    return constant === undefined ? this.names.constant(name) : this.number(...constant);
   }
 
   private enumerator(type: Type, name: string): Value | undefined {
@@ -123,21 +145,8 @@ export class Evaluator {
     return found && this.number(type, found.value);
   }
 
-  /** A value with its arrays and functions as pointers, and references followed. */
-  private decayed(value: Value): Value {
-    const followed = dereferenced(value);
-    const { plain: type } = followed;
-    if (type.kind !== 'array' && type.kind !== 'function') return followed;
-    if (followed.address === undefined) {
-      const text = 'an array that lies in registers has no address; give one of its elements';
-      throw userError('EXPR_NOT_LVALUE', text);
-    }
-    const target = type.kind === 'array' ? elementType(type) : followed.type;
-    return this.number(pointerTo(target), followed.address);
-  }
-
   private operand(expression: Expression): Operand {
-    return this.read(this.decayed(this.value(expression)));
+    return this.read(decayed(this.value(expression)));
   }
 
   private read(value: Value): Operand {
@@ -147,10 +156,12 @@ export class Evaluator {
 
   /** The operand beside another one, whose type may say what a name means: `state == RUNNING`. */
   private operandBeside(expression: Expression, other: () => Value | undefined): Operand {
-    if (expression.kind !== 'name' || this.lookUp(expression.name) !== undefined)
+    if (expression.kind !== 'name' || this.variable(expression.name) !== undefined)
       return this.operand(expression);
+    // Of the enumerators that have the name, the one of the other side's type is meant.
     const known = other();
-    const found = known && this.enumerator(dereferenced(known).type, expression.name);
+    const own = known && this.enumerator(dereferenced(known).type, expression.name);
+    const found = own ?? this.constant(expression.name);
     if (found === undefined) throw unknownName(expression.name);
     return this.read(found);
   }
@@ -274,7 +285,7 @@ export class Evaluator {
     const tuple = /^\d+$/u.test(name) ? memberNamed(value, `__${name}`) : undefined;
     const found = memberNamed(value, name) ?? tuple;
     if (found === undefined) throw noMember(value.type, name);
-    return found;
+    return this.names.defined(found, value.type, name);
   }
 
   private sizeof(type: Type, value?: Value): Value {
@@ -318,7 +329,7 @@ export class Evaluator {
       default:
         break;
     }
-    const { number } = this.read(this.decayed(value));
+    const { number } = this.read(decayed(value));
     // The type keeps its name: what it is shown as may depend on it.
     return this.number(type, number);
   }
@@ -426,18 +437,4 @@ export class Evaluator {
     };
     return assignment(reader, { target, operator, from }, this.frame);
   }
-}
-
-const indexError = (index: bigint, count?: number): Error =>
-  userError(
-    'EXPR_INDEX',
-    `${index} is no index here${count === undefined ? '' : `; there are ${count} elements`}`,
-  );
-
-/** `main.cold.0` of names alone. */
-function dotted(expression: Expression): string | undefined {
-  if (expression.kind === 'name') return expression.name;
-  if (expression.kind !== 'member') return undefined;
-  const base = dotted(expression.base);
-  return base === undefined ? undefined : `${base}.${expression.name}`;
 }

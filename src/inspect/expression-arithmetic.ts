@@ -2,10 +2,11 @@
 import { unreachable, userError } from '../base/errors';
 import type { Type } from '../symbols/types';
 import type { FrameContext } from '../symbols/variables';
+import { dereferenced } from './children';
 import { DOUBLE, INT, INT128, LONG, LONG_DOUBLE, UINT, UINT128, ULONG, FLOAT } from './builtin-types';
-import { divideByZero, incomplete, missing, noNumber } from './expression-errors';
+import { divideByZero, incomplete, missing, noNumber, overloaded } from './expression-errors';
 import type { BinaryOperator } from './expression-syntax';
-import { plain, sizeOf } from './type-layout';
+import { elementType, plain, pointerTo, sizeOf } from './type-layout';
 import { typeText } from './type-names';
 import { isFloat, isSigned, Value, type Scalar } from './value';
 
@@ -16,6 +17,19 @@ export interface Operand {
 }
 
 export const isPointer = ({ type }: Operand): boolean => plain(type).kind === 'pointer';
+
+/** A value with its arrays and functions as pointers, and references followed. */
+export function decayed(value: Value): Value {
+  const followed = dereferenced(value);
+  const { plain: type, address } = followed;
+  if (type.kind !== 'array' && type.kind !== 'function') return followed;
+  if (address === undefined) {
+    const text = 'an array that lies in registers has no address; give one of its elements';
+    throw userError('EXPR_NOT_LVALUE', text);
+  }
+  const target = type.kind === 'array' ? elementType(type) : followed.type;
+  return Value.number(pointerTo(target), address, value.frame);
+}
 
 /** The number of a value; throws where there is none. */
 export function operandOf(value: Value): Operand {
@@ -28,6 +42,7 @@ export function operandOf(value: Value): Operand {
 /** Throws where values of the type are no numbers. */
 export function typeOfOperand(value: Value): Type {
   const { plain: type } = value;
+  if (type.kind === 'struct' && type.language === 'c++') throw overloaded(typeText(value.type));
   if (type.kind === 'struct' || type.kind === 'array' || type.kind === 'void' || type.kind === 'function') {
     throw noNumber(typeText(value.type));
   }

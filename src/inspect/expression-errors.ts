@@ -46,3 +46,15 @@ export const noNumber = (type: string): UserError =>
 
 export const divideByZero = (): UserError =>
   userError('EXPR_DIVIDE_BY_ZERO', 'the expression divides by zero; guard it with ?: or &&');
+
+export const indexError = (index: bigint, count?: number): UserError =>
+  userError(
+    'EXPR_INDEX',
+    `${index} is no index here${count === undefined ? '' : `; there are ${count} elements`}`,
+  );
+
+export const overloaded = (type: string): UserError =>
+  userError(
+    'EXPR_CALL',
+    `operators of ${type} are code of the guest, which would run; compute with the members that it has`,
+  );

@@ -15,7 +15,9 @@ import { isMissing, Value } from './value';
 /** Symbols as far as expressions need them; types only where a file has debug information. */
 export type ExpressionSymbols = Pick<Symbols, 'symbolNamed'> &
   Partial<TypedSymbols> &
-  Partial<Pick<Symbols, 'functionAt'>>;
+  Partial<Pick<Symbols, 'functionAt' | 'breakpointAddressOf'>>;
+
+type PlacedSymbol = Omit<NamedSymbol, 'binding'>;
 
 export class Names {
   constructor(
@@ -48,19 +50,19 @@ export class Names {
     if (self !== undefined) {
       const target = targetOf(Value.of(self, this.frame));
       const member = isMissing(target) ? undefined : memberNamed(target, name);
-      if (member !== undefined) return member;
+      if (member !== undefined && !isMissing(target)) return this.defined(member, target.type, name);
     }
-    const found = this.symbols.variableNamed?.(name, this.frame.pc) ?? this.inNamespace(name);
+    const found = this.qualified(name, (one) => this.symbols.variableNamed?.(one, this.frame.pc));
     return found && Value.of(found, this.frame);
   }
 
-  /** In `a::b::f` the name `x` may be `a::b::x` or `a::x`. */
-  private inNamespace(name: string): Variable | undefined {
+  /** In `a::b::f` the name `x` may be `a::b::x`, `a::x`, or `x`, in this order. */
+  private qualified<T>(name: string, look: (name: string) => T | undefined): T | undefined {
     for (const prefix of this.namespaces()) {
-      const found = this.symbols.variableNamed?.(`${prefix}::${name}`, this.frame.pc);
+      const found = look(`${prefix}::${name}`);
       if (found !== undefined) return found;
     }
-    return undefined;
+    return look(name);
   }
 
   /** The namespaces and classes that the code is in, the innermost first. */
@@ -71,12 +73,36 @@ export class Names {
     return parts.map((_, index) => parts.slice(0, parts.length - index).join('::'));
   }
 
-  symbol(name: string): NamedSymbol | undefined {
-    return this.symbols.symbolNamed(name);
+  /** Functions also by the name that they have in the source: the linker knows those of C++ by others. */
+  symbol(name: string): PlacedSymbol | undefined {
+    return this.symbols.symbolNamed(name) ?? this.qualified(name, (one) => this.functionNamed(one));
+  }
+
+  private functionNamed(name: string): PlacedSymbol | undefined {
+    const body = this.symbols.breakpointAddressOf?.(name);
+    const range = body === undefined ? undefined : this.symbols.functionAt?.(body);
+    // A class has its constructors' name.
+    const isIt = range?.name === name || range?.name.startsWith(`${name}(`) === true;
+    if (range === undefined || !isIt) return undefined;
+    return { name, address: range.start, size: range.end - range.start, kind: 'function' };
+  }
+
+  /** An enumerator by its name alone, or with the names that it stands in. */
+  constant(name: string): Value | undefined {
+    const found = this.qualified(name, (one) => this.symbols.constantNamed?.(one, this.frame.pc));
+    return found && Value.number(found.type, found.value, this.frame);
+  }
+
+  /** A static member that its class only declares is defined elsewhere, with its full name. */
+  defined(member: Value, owner: Type, name: string): Value {
+    const bare = plain(owner);
+    if (member.location.kind !== 'optimizedOut' || !('name' in bare)) return member;
+    const found = this.symbols.variableNamed?.(`${bare.name ?? ''}::${name}`, this.frame.pc);
+    return found === undefined ? member : Value.of(found, this.frame);
   }
 
   /** A function or a label by its symbol; its type where that is known. */
-  symbolValue({ address, size, kind }: NamedSymbol): Value {
+  symbolValue({ address, size, kind }: PlacedSymbol): Value {
     const { frame } = this;
     const location = { kind: 'memory', address } as const;
     const type = kind === 'function' ? this.symbols.functionTypeAt?.(address)?.type : undefined;
@@ -90,13 +116,7 @@ export class Names {
 
   typeNamed(name: string): Type | undefined {
     const { symbols, frame } = this;
-    const found = builtinType(name) ?? symbols.typeNamed?.(name, frame.pc);
-    if (found !== undefined || symbols.typeNamed === undefined) return found;
-    for (const prefix of this.namespaces()) {
-      const within = symbols.typeNamed(`${prefix}::${name}`, frame.pc);
-      if (within !== undefined) return within;
-    }
-    return undefined;
+    return builtinType(name) ?? this.qualified(name, (one) => symbols.typeNamed?.(one, frame.pc));
   }
 
   /** True where a name in parentheses is a type: no variable hides it. */

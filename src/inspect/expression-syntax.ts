@@ -67,3 +67,11 @@ export type Expression =
     }
   /** C's comma: only the last one counts. */
   | { readonly kind: 'sequence'; readonly parts: readonly Expression[] };
+
+/** `main.cold.0` of names alone. */
+export function dotted(expression: Expression): string | undefined {
+  if (expression.kind === 'name') return expression.name;
+  if (expression.kind !== 'member') return undefined;
+  const base = dotted(expression.base);
+  return base === undefined ? undefined : `${base}.${expression.name}`;
+}

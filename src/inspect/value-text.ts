@@ -215,7 +215,8 @@ class Writer {
     if (gone !== undefined) return missingText(gone);
     if (type.language === 'rust') return this.rust(value, type, depth);
     if (depth >= this.depthMax) return '{...}';
-    return `{${this.members(namedChildren(value), ' = ', depth)}}`;
+    const own = namedChildren(value).filter(({ kind }) => kind !== 'static');
+    return `{${this.members(own, ' = ', depth)}}`;
   }
 
   private members(children: readonly Child[], between: string, depth: number): string {
