@@ -144,9 +144,9 @@ function withInlined(frame: UnwoundFrame, activation: number, { symbols, view }:
     const name = `trap: ${interruptionText(frame.trap.cause, frame.trap.from)}`;
     frames.push({ ...base, name, place: undefined, isLabel: true });
   }
-  inlined.forEach(({ name, callFile, callLine }, index) => {
+  inlined.forEach(({ name, callFile, callLine, callColumn }, index) => {
     frames.push({ ...base, name: `${name} [inlined]`, place, inlineDepth: inlined.length - index });
-    place = callLine > 0 ? { file: callFile, line: callLine, column: 0 } : undefined;
+    place = callLine > 0 ? { file: callFile, line: callLine, column: callColumn } : undefined;
   });
   return [...frames, { ...base, name: frame.function?.name, place }];
 }

@@ -19,6 +19,8 @@ export interface InlinedFunction {
   readonly callFile: string;
   /** 1-based; 0 when unknown. */
   readonly callLine: number;
+  /** 1-based; 0 when unknown. */
+  readonly callColumn: number;
 }
 
 /** An address where a line begins. */
@@ -62,7 +64,13 @@ export class FunctionLookup {
     const inlined: InlinedFunction[] = [];
     for (const { found, info } of this.dwarfAt(address)) {
       if (found.call === undefined) continue;
-      inlined.push({ name: found.fullName, callFile: info.path(found.call.file), callLine: found.call.line });
+      const { file, line, column } = found.call;
+      inlined.push({
+        name: found.fullName,
+        callFile: info.path(file),
+        callLine: line,
+        callColumn: column,
+      });
     }
     return inlined;
   }

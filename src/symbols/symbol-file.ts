@@ -54,6 +54,7 @@ export class SymbolFile implements Symbols, TypedSymbols {
         inGuest: (address) => this.inGuest(address),
         inFile: (address) => this.inFile(address),
         symbolNamed: (name) => this.parts.symbols().named(name),
+        threadLocalNamed: (name) => this.parts.symbols().threadLocal(name),
       }),
   );
 

@@ -95,6 +95,7 @@ export const AT = {
   virtuality: 0x4c,
   byteStride: 0x51,
   ranges: 0x55,
+  callColumn: 0x57,
   callFile: 0x58,
   callLine: 0x59,
   prototyped: 0x27,

@@ -8,6 +8,13 @@ import { hasNamespaces, qualifiedName } from './qualified-names';
 import { follow } from './references';
 import type { Entry, Unit } from './unit';
 
+/** Where an inlined function was called; `file` indexes the unit's line table, column 0 is none. */
+interface Call {
+  readonly file: number;
+  readonly line: number;
+  readonly column: number;
+}
+
 export class DwarfFunction {
   private full: string | undefined;
 
@@ -20,7 +27,7 @@ export class DwarfFunction {
     /** How deep among inlined functions: 0 for the function itself. */
     readonly depth: number,
     /** For an inlined one: where it was called. `file` indexes the unit's line table. */
-    readonly call: { readonly file: number; readonly line: number } | undefined,
+    readonly call: Call | undefined,
   ) {}
 
   /** With namespaces and classes around it: made when asked for, as few functions are ever shown. */
@@ -51,6 +58,7 @@ const WANTED: ReadonlySet<number> = new Set([
   AT.ranges,
   AT.abstractOrigin,
   AT.specification,
+  AT.callColumn,
   AT.callFile,
   AT.callLine,
   AT.sibling,
@@ -95,10 +103,10 @@ const makeFunction = (unit: Unit, entry: Entry, depth: number): DwarfFunction | 
   return new DwarfFunction(unit, name, ranges, entry.offset, depth, call);
 };
 
-const callOf = ({ attributes }: Entry): { file: number; line: number } => ({
-  file: Number(constantOf(attributes.get(AT.callFile)) ?? 0n),
-  line: Number(constantOf(attributes.get(AT.callLine)) ?? 0n),
-});
+const callOf = ({ attributes }: Entry): Call => {
+  const number = (name: number): number => Number(constantOf(attributes.get(name)) ?? 0n);
+  return { file: number(AT.callFile), line: number(AT.callLine), column: number(AT.callColumn) };
+};
 
 /** Longest chain of origins followed: a concrete instance, its abstract one and its declaration make three. */
 const MAX_ORIGINS = 8;

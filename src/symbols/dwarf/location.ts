@@ -78,6 +78,15 @@ const readNumber = (frame: FrameContext, address: bigint, size: number): bigint 
   return bytes?.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
 };
 
+/**
+ * RISC-V psABI, "Thread Local Storage": tp points at the first byte of the block of the program itself; blocks of shared
+ * libraries are known to their loader only.
+ */
+export const threadLocalAddress = (frame: FrameContext, offset: bigint): bigint | undefined => {
+  const tp = frame.register(TP);
+  return tp === undefined ? undefined : BigInt.asUintN(64, tp + offset);
+};
+
 class FrameScope implements ExpressionScope {
   readonly addressSize: number;
   readonly referenceSize: 4 | 8;
@@ -117,13 +126,8 @@ class FrameScope implements ExpressionScope {
     return this.place.object;
   }
 
-  /**
-   * RISC-V psABI, "Thread Local Storage": tp points at the first byte of the block of the program itself; blocks of shared
-   * libraries are known to their loader only.
-   */
   threadLocal(offset: bigint): bigint | undefined {
-    const tp = this.place.frame.register(TP);
-    return tp === undefined ? undefined : tp + offset;
+    return threadLocalAddress(this.place.frame, offset);
   }
 
   baseType(offset: number): ValueType | undefined {

@@ -42,6 +42,8 @@ export interface Meaning {
   symbolAddress(name: string): bigint | undefined;
   /** The same of one that all object files share: what the linker took a declaration for. */
   sharedSymbolAddress(name: string): bigint | undefined;
+  /** Of one that is thread-local: from the beginning of the thread's block on. */
+  threadLocalNamed(name: string): bigint | undefined;
   /** The function that was compiled to the code at an address of the file (not one inlined there). */
   bodyAt(address: bigint): Die | undefined;
 }

@@ -28,6 +28,7 @@ export interface ProgramOptions {
   readonly inFile: (address: bigint) => bigint;
   /** Of the ELF symbol table, as it is in the file. */
   readonly symbolNamed: (name: string) => NamedSymbol | undefined;
+  readonly threadLocalNamed: (name: string) => bigint | undefined;
 }
 
 /** More in one unit are damage. */
@@ -39,6 +40,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
   readonly inGuest: (address: bigint) => bigint;
   readonly inFile: (address: bigint) => bigint;
   private readonly symbolNamed: (name: string) => NamedSymbol | undefined;
+  readonly threadLocalNamed: (name: string) => bigint | undefined;
   private readonly names: NameIndex;
   private readonly types = new TypeReader(this);
 
@@ -49,6 +51,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
     this.inGuest = options.inGuest;
     this.inFile = options.inFile;
     this.symbolNamed = options.symbolNamed;
+    this.threadLocalNamed = options.threadLocalNamed;
   }
 
   scopesAt(pc: bigint): FunctionScope[] {

@@ -5,9 +5,9 @@ import type { Location, Variable } from '../variables';
 import { AT, TAG } from './constants';
 import type { Die, Found } from './die';
 import { constantOf } from './forms';
-import { locateAttribute, placeIn } from './location';
+import { locateAttribute, placeIn, threadLocalAddress } from './location';
 import { languageOfUnit } from './languages';
-import type { Meaning } from './meaning';
+import type { Meaning, Place } from './meaning';
 
 export const makeVariable = (die: Die, name: string, meaning: Meaning): Variable => {
   const type = lazily(() => meaning.typeOf(die));
@@ -25,11 +25,15 @@ export const makeVariable = (die: Die, name: string, meaning: Meaning): Variable
     locate: (frame) => {
       const place = placeIn(frame, meaning);
       const found = meaning.attempt(() => {
+        // clang gives the declaration of an inline static member what it begins as for its value, also if it may change.
+        const own = die.has(AT.constValue) ? undefined : locateAttribute(die, AT.location, place);
+        if (own !== undefined) return own;
         const constant = die.find(AT.constValue);
         if (constant !== undefined) return constantLocation(constant, byteSizeOf(type()));
-        const own = locateAttribute(die, AT.location, place);
-        if (own !== undefined) return own;
-        return locateElsewhere(die, meaning, (definition) => locateAttribute(definition, AT.location, place));
+        return (
+          threadLocalLocation(die, place) ??
+          locateElsewhere(die, meaning, (definition) => locateAttribute(definition, AT.location, place))
+        );
       });
       return found ?? { kind: 'unavailable', reason: 'its description is damaged' };
     },
@@ -72,6 +76,19 @@ const numberBytes = (value: bigint, byteSize: number): Uint8Array => {
   const bytes = new Uint8Array(Math.min(byteSize, MAX_NUMBER_BYTES));
   for (let i = 0, rest = value; i < bytes.length; i++, rest >>= 8n) bytes[i] = Number(rest & 0xffn);
   return bytes;
+};
+
+/**
+ * Compilers for bare metal give thread-local variables no location at all: the linker knows of those that it has in its table
+ * by name how far from tp they lie.
+ */
+const threadLocalLocation = (die: Die, place: Place): Location | undefined => {
+  if (die.find(AT.external) === undefined) return undefined;
+  const linkage = die.find(AT.linkageName) ?? die.find(AT.mipsLinkageName);
+  const name = linkage === undefined ? die.anyName : die.unit.text(linkage.value);
+  const offset = name === undefined ? undefined : place.meaning.threadLocalNamed(name);
+  const address = offset === undefined ? undefined : threadLocalAddress(place.frame, offset);
+  return address === undefined ? undefined : { kind: 'memory', address };
 };
 
 /** What has no location here: declared only, and defined elsewhere; or optimised away. */
