@@ -6,6 +6,7 @@ import { spanIn, type LineSpan, type Sequence } from './dwarf/line-table';
 import { withoutArguments } from './dwarf/unit-scan';
 import type { NameIndex } from './dwarf/names';
 import type { AddressRange } from './range-index';
+import { rustName } from './rust-names';
 import { SearchNeeded, type Search, type SearchGate } from './search';
 import type { SymbolIndex } from './symbol-index';
 
@@ -56,7 +57,8 @@ export class FunctionLookup {
       const range = rangeHolding(found.ranges, address);
       if (range !== undefined) return { name: found.fullName, start: range.start, end: range.end };
     }
-    return this.symbols.codeAt(address);
+    const code = this.symbols.codeAt(address);
+    return code && { ...code, name: rustName(code.name) ?? code.name };
   }
 
   /** Functions inlined at the address, innermost first. */
@@ -97,6 +99,10 @@ export class FunctionLookup {
       const [first] = one.ranges;
       if (first === undefined || !this.info.keep(first)) continue;
       found.add(one.call === undefined ? this.afterPrologue(first.start) : this.inInlined(first.start));
+    }
+    if (found.size === 0 && name.includes('::')) {
+      for (const { name: symbol, address, kind } of this.symbols.all())
+        if (kind === 'function' && rustName(symbol) === name) found.add(this.afterPrologue(address));
     }
     const label = this.symbols.named(name);
     if (found.size === 0 && label !== undefined && label.kind !== 'object')

@@ -25,7 +25,8 @@ function lostRegister(text: string): number | undefined {
 const isPartOf = (name: string, mangled: string): boolean =>
   name.split('::').every((part) => mangled.includes(`${part.length}${part}`) || /C[12]E/.test(mangled));
 
-export const accepted: readonly Accepted[] = [
+/** Of optimised programs in every language. */
+export const ofOptimised: readonly Accepted[] = [
   {
     reason:
       'GDB shows callers what a register holds now although the call may have overwritten it; ours says that it is lost',
@@ -33,10 +34,6 @@ export const accepted: readonly Accepted[] = [
       const register = lostRegister(ours);
       return kind === 'value' && frame > 0 && register !== undefined && isCallerSaved(register);
     },
-  },
-  {
-    reason: 'a nullptr_t has no size in the debug information; GDB reads four bytes of something',
-    matches: ({ kind, path, ours }) => kind === 'value' && path === 'nothing' && ours === 'void',
   },
   {
     reason:
@@ -52,6 +49,19 @@ export const accepted: readonly Accepted[] = [
   {
     reason: 'GDB refuses expressions of mixed types (made by clang); ours takes their bits',
     matches: ({ kind, gdb }) => kind === 'value' && gdb === '<mistyped>',
+  },
+  {
+    reason:
+      'GDB tells a variable of an inlined function a second time, outside of its block, as optimised out',
+    matches: ({ kind }) => kind === 'repeated',
+  },
+];
+
+export const accepted: readonly Accepted[] = [
+  ...ofOptimised,
+  {
+    reason: 'a nullptr_t has no size in the debug information; GDB reads four bytes of something',
+    matches: ({ kind, path, ours }) => kind === 'value' && path === 'nothing' && ours === 'void',
   },
   {
     reason: 'GDB cannot look at an array of variable length through a pointer that was optimised away',
@@ -118,11 +128,6 @@ export const accepted: readonly Accepted[] = [
       'GDB reads bit fields as a whole, and clang says of the bytes between them that they are where nothing is',
     matches: ({ kind, function: name, path, gdb }) =>
       kind === 'value' && name === 'bit_fields' && path === 'local' && gdb === '<unreadable>',
-  },
-  {
-    reason:
-      'GDB tells a variable of an inlined function a second time, outside of its block, as optimised out',
-    matches: ({ kind }) => kind === 'repeated',
   },
   {
     reason: 'GDB tells of a variable whose block ends before, as optimised out',

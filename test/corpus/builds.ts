@@ -4,7 +4,7 @@
  * compiler, level of optimisation, version of DWARF and variant, and most pairs of them; the full product has all.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -18,7 +18,8 @@ export const LLD = 'ld.lld';
 
 const sourceFolder = join(__dirname, 'sources');
 const cacheFolder = join(__dirname, '../../.cache/corpus');
-const SCRIPT = join(sourceFolder, 'corpus.ld');
+export const SCRIPT = join(sourceFolder, 'corpus.ld');
+export const START = join(sourceFolder, 'start.S');
 
 const sources = readdirSync(sourceFolder).sort();
 const compiled = sources.filter((name) => /\.(c|cpp|S)$/.test(name));
@@ -161,20 +162,31 @@ export async function built(what: Build): Promise<Built> {
   const hash = createHash('sha256').update(JSON.stringify([commands, link]));
   for (const name of sources) hash.update(name).update(readFileSync(join(sourceFolder, name)));
   for (const tool of [GCC, ...(what.compiler === 'clang' ? [CLANG, LLD] : [])]) hash.update(versionOf(tool));
+  const folder = await cached(hash, what.name, async (cwd) => {
+    // Names of .dwo files are relative to the folder where the compiler runs.
+    const inFolder = ({ tool, arguments: given }: Command): Promise<unknown> => run(tool, given, { cwd });
+    for (const [index, steps] of commands.entries()) {
+      for (const step of steps) await inFolder(step);
+      if (steps.length > 1) await splitObject(join(cwd, objects[index] ?? ''));
+    }
+    await inFolder(link);
+  });
+  return { folder, elf: join(folder, 'program.elf') };
+}
+
+/** The folder of what has this hash; where it is not there yet, it is made. */
+export async function cached(
+  hash: Hash,
+  name: string,
+  make: (folder: string) => Promise<void>,
+): Promise<string> {
   const folder = join(cacheFolder, hash.digest('hex').slice(0, 16));
   const done = join(folder, 'done');
   if (!existsSync(done)) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    // Names of .dwo files are relative to the folder where the compiler runs.
-    const inFolder = ({ tool, arguments: given }: Command): Promise<unknown> =>
-      run(tool, given, { cwd: folder });
-    for (const [index, steps] of commands.entries()) {
-      for (const step of steps) await inFolder(step);
-      if (steps.length > 1) await splitObject(join(folder, objects[index] ?? ''));
-    }
-    await inFolder(link);
-    writeFileSync(done, what.name);
+    await make(folder);
+    writeFileSync(done, name);
   }
-  return { folder, elf: join(folder, 'program.elf') };
+  return folder;
 }

@@ -153,6 +153,10 @@ export class Comparison {
         return;
       }
     }
+    if (textOf(gdb) === '<enumeration in pieces>' && typeof ours === 'object' && 'struct' in ours) {
+      for (const [name, own] of ours.struct) this.tree(where, `${path}.${name}`, gdb, own);
+      return;
+    }
     this.counts.values++;
     if (!isSame(gdb, ours)) this.note(where, 'value', path, textOf(gdb), textOf(ours));
   }
@@ -171,9 +175,14 @@ function sameFrame(judged: Pick<JudgedStop, 'frames'>, ours: readonly OurFrame[]
   return theirs.pc === own.pc && theirs.inline === own.inline && isSame;
 }
 
+/** GDB writes the hash behind the names of Rust's functions that it knows by their symbol. */
+const withoutHash = (name: string): string => name.replace(/::h[0-9a-f]{1,16}$/, '');
+
 /** GDB writes parameters behind the names of C++'s functions, and base types its own way. */
 function bareName(name: string | null): string {
-  let text = (name ?? '').replace(/ const$/, '').replace(/\blong int\b/g, 'long');
+  let text = withoutHash(name ?? '')
+    .replace(/ const$/, '')
+    .replace(/\blong int\b/g, 'long');
   if (text.endsWith(')') && !text.endsWith('operator()')) {
     let depth = 0;
     let at = text.length;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { sourcePaths, type Built } from './builds';
+import type { Built } from './builds';
 
 const run = promisify(execFile);
 
@@ -67,8 +67,8 @@ interface RawStop {
   readonly globals?: readonly RawVariable[];
 }
 
-/** The stops in their order. GDB is asked once for each program and script. */
-export async function judged(program: Built): Promise<JudgedStop[]> {
+/** The stops in their order, at the lines of these sources. GDB is asked once for each program and script. */
+export async function judged(program: Built, sourcePaths: readonly string[]): Promise<JudgedStop[]> {
   const script = readFileSync(SCRIPT);
   const version = createHash('sha256').update(script).update(String(HITS)).digest('hex').slice(0, 16);
   const output = join(program.folder, `judged-${version}.json`);

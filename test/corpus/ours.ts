@@ -1,11 +1,12 @@
 /** What our machine and our symbols say at the stops that GDB told of, in the same form. */
 import assert from 'node:assert/strict';
-import { elements, lengthOf, memberValue, targetOf } from '../../src/inspect/children';
+import { elements, lengthOf, memberValue, targetOf, variantOf } from '../../src/inspect/children';
 import { unwind, type Frame } from '../../src/inspect/unwind';
 import { isMissing, type Value, type Missing } from '../../src/inspect/value';
 import type { MachineView } from '../../src/inspect/view';
 import type { Machine } from '../../src/machine/machine';
 import type { SymbolFile } from '../../src/symbols/symbol-file';
+import type { Member, StructType } from '../../src/symbols/types';
 import type { FrameContext, Variable } from '../../src/symbols/variables';
 import type { JudgedStop, Tree } from './judge';
 
@@ -84,7 +85,7 @@ export function treeOf(value: Value, depth = 0, targets = 0): Tree {
   switch (type.kind) {
     case 'struct':
       return {
-        struct: type.members.map((member) => {
+        struct: membersOf(value, type).map((member) => {
           const name = member.name ?? (member.isBase ? nameOf(member.type) : '');
           return [name, treeOf(memberValue(value, member), depth + 1, targets)];
         }),
@@ -111,6 +112,17 @@ export function treeOf(value: Value, depth = 0, targets = 0): Tree {
     default:
       return numberOf(value);
   }
+}
+
+/** Of Rust's enumerations the number that tells the variant, and the variant. */
+function membersOf(value: Value, { members, variantPart }: StructType): readonly Member[] {
+  if (variantPart === undefined) return members;
+  const { discriminant } = variantPart;
+  return [
+    ...(discriminant === undefined ? [] : [discriminant]),
+    ...members,
+    ...(variantOf(value)?.members ?? []),
+  ];
 }
 
 const nameOf = (type: Value['type']): string => ('name' in type ? (type.name ?? '') : '');

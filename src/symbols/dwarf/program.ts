@@ -19,7 +19,7 @@ import { blocksOf, enumerationsIn } from './scopes';
 import { languageOfUnit } from './languages';
 import { TypeReader } from './type-reader';
 import type { Unit } from './unit';
-import { makeVariable } from './variable';
+import { isLeftOut, makeVariable } from './variable';
 
 export interface ProgramOptions {
   readonly info: DebugInfo;
@@ -208,7 +208,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
   }
 
   private globalVariable(die: Die): Variable {
-    return makeVariable(die, this.qualifiedName(die) ?? '', this);
+    return makeVariable(die, this.qualifiedName(die) ?? '', this, true);
   }
 
   /** Variables of namespaces stand among the others, where the source has them. */
@@ -231,7 +231,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
       line: numberOf(die, AT.declLine),
     }));
     placed.sort((a, b) => a.file - b.file || a.line - b.line);
-    return placed.map(({ die }) => this.globalVariable(die));
+    return placed.filter(({ die }) => !isLeftOut(die, this)).map(({ die }) => this.globalVariable(die));
   }
 
   /** The entry of the unit at `near`, else that which all units share, else the first. */

@@ -1,7 +1,7 @@
 /** Variables, parameters and constants (DWARF 5, 4.1): what they are called, what they are, and where. */
 import { lazily } from '../lazily';
 import { byteSizeOf } from '../type-size';
-import type { Location, Variable } from '../variables';
+import type { FrameContext, Location, Variable } from '../variables';
 import { AT, TAG } from './constants';
 import type { Die, Found } from './die';
 import { constantOf } from './forms';
@@ -9,7 +9,13 @@ import { locateAttribute, placeIn, threadLocalAddress } from './location';
 import { languageOfUnit } from './languages';
 import type { Meaning, Place } from './meaning';
 
-export const makeVariable = (die: Die, name: string, meaning: Meaning): Variable => {
+export const makeVariable = (
+  die: Die,
+  name: string,
+  meaning: Meaning,
+  /** Not declared in a function. */
+  isGlobal = false,
+): Variable => {
   const type = lazily(() => meaning.typeOf(die));
   const declaration = lazily(() => meaning.attempt(() => declarationOf(die, meaning)));
   return {
@@ -27,7 +33,7 @@ export const makeVariable = (die: Die, name: string, meaning: Meaning): Variable
       const found = meaning.attempt(() => {
         // clang gives the declaration of an inline static member what it begins as for its value, also if it may change.
         const own = die.has(AT.constValue) ? undefined : locateAttribute(die, AT.location, place);
-        if (own !== undefined) return own;
+        if (own !== undefined) return isGlobal && isDropped(die, own, meaning) ? GONE : own;
         const constant = die.find(AT.constValue);
         if (constant !== undefined) return constantLocation(constant, byteSizeOf(type()));
         return (
@@ -123,3 +129,31 @@ const locateElsewhere = (
 
 /** The out-of-class definition of a static member completes a declaration, and is none. */
 const isCompleted = (die: Die): boolean => !die.flag(AT.declaration) && die.has(AT.specification);
+
+const symbolAddressOf = (die: Die, meaning: Meaning): bigint | undefined => {
+  const linkage = die.find(AT.linkageName) ?? die.find(AT.mipsLinkageName);
+  const symbol = (linkage && die.unit.text(linkage.value)) ?? die.anyName;
+  return symbol === undefined ? undefined : meaning.symbolAddress(symbol);
+};
+
+const GONE: Location = { kind: 'optimizedOut' };
+
+/** What the linker left out (--gc-sections) keeps its description, at address 0 of the file, and loses its symbol. */
+const isDropped = (die: Die, location: Location, meaning: Meaning): boolean =>
+  location.kind === 'memory' &&
+  meaning.inFile(location.address) === 0n &&
+  symbolAddressOf(die, meaning) === undefined;
+
+/** Whether the linker left a variable with static storage out. */
+export const isLeftOut = (die: Die, meaning: Meaning): boolean => {
+  const location = meaning.attempt(() => locateAttribute(die, AT.location, placeIn(NOWHERE, meaning)));
+  return location !== undefined && isDropped(die, location, meaning);
+};
+
+const NOWHERE: FrameContext = {
+  pc: 0n,
+  register: () => undefined,
+  read: () => undefined,
+  cfa: undefined,
+  caller: () => undefined,
+};
