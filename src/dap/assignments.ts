@@ -13,6 +13,7 @@ const PAGE = 4096n;
 
 /** Writes at once; what is returned tells the client, after the answer. Throws UserError with nothing written. */
 export function applyWrites(context: SessionContext, scope: Scope, writes: readonly Write[]): () => void {
+  context.guest.searches?.insist();
   const { poke } = context.debuggee;
   const hart = scope.view.id;
   for (const write of writes) if (write.kind === 'register') requireTop(scope.isTop);

@@ -11,6 +11,7 @@ import type { Call, Needs } from './dispatcher';
 import { guestRunning, noGuest, sessionEnded, threadUnknown } from './errors';
 import type { Keeping, SessionHost } from './ports';
 import { ProgressReporter } from './progress';
+import type { SearchGate } from '../symbols/search';
 import type { Symbols } from '../symbols/symbols';
 import { isProcessOf } from './process-match';
 import { Spaces, type Place } from './spaces';
@@ -21,6 +22,8 @@ export interface Guest {
   /** Of the kernel's side: what holds at a hart or in a frame is symbolsOf(view). */
   readonly symbols: Symbols;
   readonly programs?: readonly GuestProgram[];
+  /** Of its symbol files: who waits for them. */
+  readonly searches?: SearchGate;
   readonly symbolWarnings?: readonly string[];
   readonly programPath: string;
   readonly entry?: bigint;
@@ -97,6 +100,8 @@ export class SessionContext {
   readonly stopped = this.owned.add(new Emitter<Stop>());
   /** The debugger itself changed the guest. */
   readonly altered = this.owned.add(new Emitter<void>());
+  /** Requests that wait for a search in the symbols. */
+  readonly searching = new Set<{ requestSeq: number; progressId: string; cancelled: boolean }>();
   lastStop: StopReport | undefined;
   /** Of the last stop: where expressions and addresses without a thread are looked at. */
   private focus: number | undefined;
@@ -256,6 +261,11 @@ export class SessionContext {
 
   /** True when there was such a move. */
   cancel(which: { requestSeq?: number | undefined; progressId?: string | undefined }): boolean {
+    for (const one of this.searching) {
+      if (one.requestSeq !== which.requestSeq && one.progressId !== which.progressId) continue;
+      one.cancelled = true;
+      return true;
+    }
     const { current } = this;
     if (current === undefined) return false;
     if (current.requestSeq !== which.requestSeq && current.progress.id !== which.progressId) return false;

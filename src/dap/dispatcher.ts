@@ -21,7 +21,8 @@ export interface Call {
 }
 
 export type Answer = object | undefined;
-export type Handler = (args: Message, call: Call) => Answer | void | Promise<Answer | void>;
+export type HandlerAnswer = Answer | void | Promise<Answer | void>;
+export type Handler = (args: Message, call: Call) => HandlerAnswer;
 
 /** Where a group of requests puts its handlers. */
 export interface Registry {
@@ -36,6 +37,8 @@ export class Dispatcher implements Registry {
     private readonly send: (response: Omit<DebugProtocol.Response, 'seq'>) => void,
     private readonly gate: (needs: Needs) => void,
     private readonly onDefect: (error: unknown, command: string) => void,
+    /** Asks a handler, as often as it takes. */
+    private readonly answer: (call: Call, needs: Needs, ask: () => HandlerAnswer) => HandlerAnswer,
   ) {}
 
   on(command: string, needs: Needs, handler: Handler): void {
@@ -60,7 +63,7 @@ export class Dispatcher implements Registry {
       const args = new Message(command, request.arguments);
       const after = (action: () => void): void => void afterwards.push(action);
       const call: Call = { seq, command, arguments: request.arguments, after };
-      const body = await entry.handler(args, call);
+      const body = await this.answer(call, entry.needs, () => entry.handler(args, call));
       this.send({ ...head, success: true, ...(body === undefined ? {} : { body }) });
     } catch (error) {
       if (!(error instanceof UserError)) this.onDefect(error, command);

@@ -2,11 +2,12 @@
 import { messageOf, UserError, userError } from '../base/errors';
 import type { SymbolFileConfiguration } from '../protocol';
 import type { ByteSource } from '../symbols/bytes';
-import type { CompanionOptions, FileOpener } from '../symbols/companions';
+import type { FileOpener } from '../symbols/companions';
 import { ElfFile, type ElfOptions } from '../symbols/elf/elf-file';
 import { ET, PT, SHF } from '../symbols/elf/format';
 import type { SectionAddresses } from '../symbols/elf/relocate';
-import { SymbolFile } from '../symbols/symbol-file';
+import type { SearchGate } from '../symbols/search';
+import { SymbolFile, type SymbolFileOptions } from '../symbols/symbol-file';
 import { CodeImage } from './code-image';
 import type { GuestProgram } from './spaces';
 
@@ -23,6 +24,8 @@ export interface ProgramFiles {
   readonly openCompanion: FileOpener;
   /** Where separate debug files are; absent: where distributions put them. */
   readonly debugDirectories?: readonly string[];
+  /** Who waits for searches in them. */
+  readonly searches: SearchGate;
 }
 
 interface OpenedPrograms {
@@ -57,9 +60,9 @@ export async function openPrograms(
 /** What SymbolFile needs to know besides the file. */
 export const companionsOf = (
   path: string,
-  { openCompanion, debugDirectories }: Omit<ProgramFiles, 'open'>,
-): CompanionOptions => ({
-  ...{ path, openFile: openCompanion },
+  { openCompanion, debugDirectories, searches }: Omit<ProgramFiles, 'open'>,
+): SymbolFileOptions => ({
+  ...{ path, openFile: openCompanion, searches },
   ...(debugDirectories === undefined ? {} : { debugDirectories }),
 });
 

@@ -24,6 +24,7 @@ import type { ByteSource } from '../symbols/bytes';
 import type { FileOpener } from '../symbols/companions';
 import { ElfFile } from '../symbols/elf/elf-file';
 import { loadableSegments, segmentBytes, type LoadableSegment } from '../symbols/elf/load';
+import { SearchGate } from '../symbols/search';
 import { SymbolFile } from '../symbols/symbol-file';
 import type { Symbols } from '../symbols/symbols';
 import { companionsOf, openPrograms, type LoadedFile, type ProgramFiles } from './guest-programs';
@@ -66,6 +67,8 @@ export interface Guest {
   readonly entry: bigint;
   /** Says that the host could not read a disk, which the guest sees as an I/O error. Each reason is told once. */
   readonly diskErrors: Event<string>;
+  /** For who can wait while a symbol file is searched. */
+  readonly searches: SearchGate;
 }
 
 interface LoadedProgram {
@@ -117,8 +120,9 @@ export async function openGuest(
   };
   const loaded: LoadedFile[] = [];
   const { openCompanion } = files;
+  const searches = new SearchGate();
   const from: ProgramFiles = {
-    ...{ open: (path) => files.openSource(path), openCompanion },
+    ...{ open: (path) => files.openSource(path), openCompanion, searches },
     ...(settings.debugDirectories && { debugDirectories: settings.debugDirectories.map(resolve) }),
   };
   const keep = (path: string, elf: ElfFile | undefined): void => {
@@ -135,6 +139,7 @@ export async function openGuest(
     programPath,
     entry: BigInt(boot.entry),
     diskErrors: diskErrors.event,
+    searches,
   };
 }
 

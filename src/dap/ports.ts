@@ -4,6 +4,7 @@ import type { Event } from '../base/events';
 import type { DiskContents } from '../machine/device';
 import type { GivenSettings, LaunchConfiguration, SavedGuest } from '../protocol';
 import type { Debuggee, HostClock } from '../timetravel/api';
+import type { SearchGate } from '../symbols/search';
 import type { Symbols } from '../symbols/symbols';
 import type { GuestProgram } from './spaces';
 
@@ -42,6 +43,8 @@ export interface OpenedGuest {
   readonly keeping?: Keeping;
   /** Says that the host could not read a disk. */
   readonly diskErrors?: Event<string>;
+  /** For who can wait while a symbol file is searched. */
+  readonly searches?: SearchGate;
   /** What else the user should know. */
   readonly notice?: string;
   /** It begins at this saved checkpoint and not at power-on. */

@@ -20,6 +20,7 @@ import { registerMemoryRequests } from './memory';
 import { registerSavedRequests } from './saved';
 import { registerRestartFrame } from './restart-frame';
 import { Saving } from './saving';
+import { isPatient, patiently } from './searching';
 import type { GuestOpener, SessionHost } from './ports';
 import { Sources, registerSourceRequests } from './sources';
 import { Stack, registerStackRequests } from './stackframes';
@@ -55,6 +56,7 @@ export class Session implements Disposable {
       (response) => this.send(response),
       (needs) => context.gate(needs),
       (error, command) => context.output(`internal error in "${command}": ${stackOf(error)}`),
+      (call, needs, ask) => (isPatient(call.command) ? patiently(context, call, needs, ask) : ask()),
     );
     this.saving = new Saving(context);
     const { saving } = this;

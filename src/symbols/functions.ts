@@ -1,8 +1,9 @@
 /** Functions by address and by name, from DWARF and, where that is silent, from ELF symbols. No load bias here. */
 import { ASSEMBLER_LANGUAGES } from './dwarf/constants';
-import type { DebugInfo, UnitInfo } from './dwarf/debug-info';
+import type { DebugInfo, NamedFunction, UnitInfo } from './dwarf/debug-info';
 import type { DwarfFunction } from './dwarf/functions';
 import { spanIn, type LineSpan, type Sequence } from './dwarf/line-table';
+import { canonicalBaseName } from './dwarf/base-names';
 import { withoutArguments } from './dwarf/unit-scan';
 import type { NameIndex } from './dwarf/names';
 import type { AddressRange } from './range-index';
@@ -95,10 +96,12 @@ export class FunctionLookup {
   breakpointsOf(name: string): bigint[] {
     const found = new Set<bigint>();
     for (const entry of this.symbols.codeNamed(name)) found.add(this.afterPrologue(entry));
-    for (const { one } of this.describedAs(name, found.size > 0)) {
+    for (const { one, outer } of this.describedAs(name, found.size > 0)) {
       const [first] = one.ranges;
       if (first === undefined || !this.info.keep(first)) continue;
-      found.add(one.call === undefined ? this.afterPrologue(first.start) : this.inInlined(first.start));
+      found.add(
+        one.call === undefined ? this.afterPrologue(first.start) : this.inInlined(first.start, outer),
+      );
     }
     if (found.size === 0 && name.includes('::')) {
       for (const { name: symbol, address, kind } of this.symbols.all())
@@ -111,29 +114,43 @@ export class FunctionLookup {
   }
 
   /** What was inlined to the beginning of a function begins behind its prologue, as GDB has it. */
-  private inInlined(address: bigint): bigint {
-    const around = this.at(address);
-    const body = around && this.afterPrologue(around.start);
-    return body !== undefined && address < body && body < around.end ? body : address;
+  private inInlined(address: bigint, outer: DwarfFunction | undefined): bigint {
+    const around = outer && rangeHolding(outer.ranges, address);
+    // Reading a line table for each of thousands of places would take minutes.
+    if (around === undefined || address - around.start > MAX_PROLOGUE) return address;
+    const body = this.afterPrologue(around.start);
+    return address < body ? body : address;
   }
 
   /** Functions by the names that debug information has for them, also inlined ones. */
   private describedAs(name: string, hasSymbol: boolean): readonly NamedFunction[] {
     const home = hasSymbol ? this.homeOf(name) : undefined;
     if (home !== undefined) return home.flatMap((info) => functionsMeant(info, name));
-    let search = this.searches.get(name);
+    const last = lastPart(name);
+    const named = this.info.unitsNaming(last);
+    if (named !== undefined) {
+      const found = this.searched(`indexed ${name}`, () => new FunctionSearch(named, name));
+      // Indexes may have templates by their full names only.
+      if (found.length > 0) return found;
+    }
+    const units = this.names().unitsWithFunction(last);
+    return this.searched(
+      name,
+      () =>
+        new FunctionSearch(
+          units.map((unit) => this.info.infoOf(unit)),
+          name,
+        ),
+    );
+  }
+
+  private searched(key: string, make: () => FunctionSearch): readonly NamedFunction[] {
+    let search = this.searches.get(key);
     if (search === undefined) {
-      const last = lastPart(name);
-      const named = this.info.unitsNaming(last);
-      const infos = named?.length
-        ? named
-        : this.names()
-            .unitsWithFunction(last)
-            .map((unit) => this.info.infoOf(unit));
-      search = new FunctionSearch(infos, name);
+      search = make();
       const oldest = this.searches.keys().next().value;
       if (this.searches.size >= MAX_SEARCHES && oldest !== undefined) this.searches.delete(oldest);
-      this.searches.set(name, search);
+      this.searches.set(key, search);
     }
     for (let count = 1; search.advance() < 1; count++) {
       if (this.gate?.defers === true && count >= UNITS_AT_ONCE) throw new SearchNeeded(search);
@@ -142,10 +159,12 @@ export class FunctionLookup {
   }
 
   /**
-   * The units that a function with symbols can have been inlined in, where this is known: what a source file defines for
-   * itself is nowhere else. Functions of headers, and those that the linker moved between units, may be anywhere.
+   * The units that a global function can have been inlined in, where this is known: what a source file defines for itself is
+   * nowhere else, unless the linker moved it. Of static functions there may be others of the name, and those of headers may be
+   * anywhere.
    */
   private homeOf(name: string): readonly UnitInfo[] | undefined {
+    if (this.symbols.named(name)?.binding !== 'global') return undefined;
     const infos = new Set<UnitInfo>();
     for (const entry of this.symbols.codeNamed(name)) {
       let isKnown = false;
@@ -177,18 +196,18 @@ export class FunctionLookup {
   /**
    * Where a breakpoint on a function goes: behind the prologue, where arguments are in their places. The compiler's
    * mark (prologue_end) decides; else the second line of the function, as GDB does; assembly has no prologue, and in
-   * optimised code variables are described from the first instruction on.
+   * optimised code of GCC, which makes no marks, variables are described from the first instruction on.
    */
   afterPrologue(symbol: bigint): bigint {
     const entry = this.behindPatchRoom(symbol);
     const range = this.at(entry);
     for (const info of this.info.unitsAt(entry)) {
+      if (skipsNoPrologue(info)) return entry;
       const sequence = info.lineTable()?.sequenceAt(entry);
       const first = sequence && spanIn(sequence, entry);
       if (sequence === undefined || first === undefined || range === undefined) continue;
       const marked = spansFrom(sequence, first, range.end).find((span) => span.prologueEnd);
       if (marked !== undefined) return marked.start;
-      if (skipsNoPrologue(info)) return entry;
       return secondLine(sequence, first, entry, range.end);
     }
     return entry;
@@ -203,8 +222,7 @@ export class FunctionLookup {
     if (code?.start !== entry || !this.dwarfAt(entry).next().done) return entry;
     for (let at = entry + 2n; at <= entry + PATCH_ROOM_MAX && at < code.end; at += 2n) {
       for (const { found } of this.dwarfAt(at)) {
-        if (found.depth === 0 && found.name === code.name && rangeHolding(found.ranges, at)?.start === at)
-          return at;
+        if (found.depth === 0 && rangeHolding(found.ranges, at)?.start === at) return at;
       }
     }
     return entry;
@@ -217,10 +235,8 @@ export class FunctionLookup {
   }
 }
 
-interface NamedFunction {
-  readonly one: DwarfFunction;
-  readonly info: UnitInfo;
-}
+/** Bytes: no prologue is longer. */
+const MAX_PROLOGUE = 256n;
 
 /** The functions of a name in some units: each is read as a whole. */
 class FunctionSearch implements Search {
@@ -244,16 +260,17 @@ class FunctionSearch implements Search {
 
 const functionsMeant = (info: UnitInfo, name: string): NamedFunction[] => {
   const last = lastPart(name);
-  const isPlain = !name.includes('<');
+  const isPlain = last === name;
   return info
-    .functionsWith((found) => found === last || (isPlain && withoutArguments(found) === last))
-    .filter((one) => last === name || isMeant(one.fullName, name, isPlain))
-    .map((one) => ({ one, info }));
+    .functionsWith((found) => found === last || withoutArguments(found) === last)
+    .filter(({ one }) => isPlain || isMeant(one.fullName, name, !name.includes('<')));
 };
 
 /** `ns::max` means `outer::ns::max<int>`, too. */
 const isMeant = (full: string, name: string, isPlain: boolean): boolean => {
-  const spelled = (text: string): string => `::${text.replace(/\s+/g, '')}`;
+  const words = (text: string): string => canonicalBaseName(text) ?? text;
+  const spelled = (text: string): string =>
+    `::${text.replace(/[a-z]+(?:\s+[a-z]+)*/g, words).replace(/\s+/g, '')}`;
   const bare = isPlain ? full.replace(/<(?:[^<>]|<(?:[^<>]|<[^<>]*>)*>)*>/g, '') : full;
   return spelled(full).endsWith(spelled(name)) || spelled(bare).endsWith(spelled(name));
 };
@@ -263,7 +280,7 @@ const lastPart = (name: string): string => {
   const arguments_ = name.startsWith('operator') ? -1 : name.indexOf('<');
   const bare = arguments_ > 0 && name.endsWith('>') ? name.slice(0, arguments_) : name;
   const at = bare.lastIndexOf('::');
-  return at < 0 ? name : name.slice(at + 2);
+  return at < 0 ? bare : bare.slice(at + 2);
 };
 
 const lastPathPart = (path: string): string =>

@@ -26,14 +26,3 @@ export const bytesEqual = (a: Uint8Array, at: number, b: Uint8Array, from = 0): 
   }
   return true;
 };
-
-/** Whether a text (given by bytesOf) stands in a table, also within names. */
-export const holdsBytes = (table: Uint8Array, name: Uint8Array): boolean => {
-  const text = name.subarray(0, -1);
-  const [first] = text;
-  if (first === undefined) return true;
-  for (let at = table.indexOf(first); at >= 0; at = table.indexOf(first, at + 1)) {
-    if (text.every((byte, i) => table[at + i] === byte)) return true;
-  }
-  return false;
-};

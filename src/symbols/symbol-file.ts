@@ -18,6 +18,7 @@ import { PF, PT, SHF, SHT } from './elf/format';
 import { FunctionLookup, type FunctionRange, type InlinedFunction } from './functions';
 import { lazily } from './lazily';
 import { RangeIndex, type AddressRange } from './range-index';
+import type { SearchGate } from './search';
 import { SourceLines, type LineAddresses, type LineInfo } from './source-lines';
 import { SymbolIndex, type NamedSymbol } from './symbol-index';
 import type { Symbols } from './symbols';
@@ -27,6 +28,8 @@ import type { FunctionScope, FunctionTypeOf, NamedConstant, TypedSymbols, Variab
 export interface SymbolFileOptions extends CompanionOptions {
   /** Added to every address of the file: where a position-independent file was loaded, minus where it was linked. */
   readonly loadBias?: bigint;
+  /** For who can wait while a whole file is searched. */
+  readonly searches?: SearchGate;
 }
 
 /** A file may have many damaged parts; more lines than these help nobody. */
@@ -142,10 +145,7 @@ export class SymbolFile implements Symbols, TypedSymbols {
   }
 
   breakpointAddressesOf(functionName: string): bigint[] {
-    const functions = this.parts.functions();
-    const found = this.attempt(() =>
-      functions.entriesOf(functionName).map((entry) => functions.afterPrologue(entry)),
-    );
+    const found = this.attempt(() => this.parts.functions().breakpointsOf(functionName));
     return (found ?? []).map((address) => this.inGuest(address));
   }
 
@@ -238,13 +238,13 @@ const makeParts = (elf: ElfFile, options: SymbolFileOptions): FileParts => {
     const named = hasSymbols(elf) ? elf : debug().elf;
     return symbolsOf(named) ?? SymbolIndex.empty();
   });
-  const functions = lazily(() => new FunctionLookup(info(), symbols));
+  const functions = lazily(() => new FunctionLookup(info(), symbols, names, options.searches));
   const lines = lazily(() => new SourceLines(info(), functions()));
   const frames = lazily(() => {
     const files = debug().elf === elf ? [elf] : [debug().elf, elf];
     return files.flatMap((one) => readFrames(one, keep, attempt));
   });
-  const names = lazily(() => new NameIndex(info()));
+  const names = lazily(() => new NameIndex(info(), options.searches));
   return { elf, warnings, symbols, functions, lines, frames, info, names, attempt };
 };
 

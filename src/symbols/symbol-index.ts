@@ -7,7 +7,7 @@ import type { ElfFile } from './elf/elf-file';
 import { ET, SHF, SHN, STB, STT } from './elf/format';
 import { addressOf, rawSymbols, type RawSymbols } from './elf/symbols';
 import { lazily } from './lazily';
-import { bytesEqual, bytesOf, hashOf, holdsBytes } from './name-bytes';
+import { bytesEqual, bytesOf, hashOf } from './name-bytes';
 import type { AddressRange } from './range-index';
 
 export type SymbolKind = 'function' | 'object' | 'label';
@@ -123,26 +123,6 @@ export class SymbolIndex {
     return found;
   }
 
-  /**
-   * Functions whose name holds a text: `clear_page.isra.0` was made from `clear_page`, and mangled names hold the names that
-   * they are made of.
-   */
-  codeContaining(text: string): CodeSymbol[] {
-    const bytes = bytesOf(text);
-    if (this.strings.every((strings) => !holdsBytes(strings, bytes))) return [];
-    const found: CodeSymbol[] = [];
-    this.code().rows.forEach((row, i) => {
-      const name = stringAt(this.stringsOf(row), this.nameAt[row] ?? 0);
-      if (name.includes(text)) found.push(this.codeSymbol(i, name));
-    });
-    return found;
-  }
-
-  /** Whether functions of one source file only are there too: what is not, is no function of the program. */
-  get hasLocalFunctions(): boolean {
-    return this.kinds.some((kind, row) => row < this.count && kind === FUNCTION && this.bindings[row] === 0);
-  }
-
   *all(): Generator<NamedSymbol> {
     for (const entry of this.byName) if (entry !== 0) yield this.symbol(entry - 1);
   }
@@ -236,10 +216,10 @@ export class SymbolIndex {
     };
   }
 
-  private codeSymbol(i: number, known?: string): CodeSymbol {
+  private codeSymbol(i: number): CodeSymbol {
     const { rows, ends } = this.code();
     const row = rows[i] ?? 0;
-    const name = known ?? stringAt(this.stringsOf(row), this.nameAt[row] ?? 0);
+    const name = stringAt(this.stringsOf(row), this.nameAt[row] ?? 0);
     return { name, start: this.address(row), end: ends[i] ?? 0n };
   }
 

@@ -35,7 +35,7 @@ describe('indexes of names', function () {
     const whole = opened(path);
     const names = ['fibonacci', 'classify', 'main', 'helper', 'sum_points'];
     const wanted = names.map((name) => whole.breakpointAddressesOf(name));
-    assert.ok(wanted.slice(0, 4).every((one) => one.length === 1));
+    assert.ok(wanted.slice(0, 4).every((one) => one.length >= 1));
     const sections = dwarfSectionsOf(whole.elf, (warning) => assert.fail(String(warning)));
     const said = unitsNaming(sections, 'fibonacci');
     assert.equal(said !== undefined, hasIndex);

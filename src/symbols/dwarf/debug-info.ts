@@ -13,6 +13,12 @@ import { readAranges } from './aranges';
 import type { Unit } from './unit';
 import { UnitSet } from './unit-set';
 
+export interface NamedFunction {
+  readonly one: DwarfFunction;
+  /** Of an inlined one: the function with its code. */
+  readonly outer: DwarfFunction | undefined;
+}
+
 /** A unit with its parts; one without .debug_info entry (line tables alone) has no `unit`. */
 export class UnitInfo {
   private headerCache: LineHeader | undefined | null;
@@ -94,6 +100,18 @@ export class UnitInfo {
       info.remember(this, unit ? unit.header.end - unit.header.offset : 0);
     }
     return this.functionCache;
+  }
+
+  /** Those with some names, without keeping the others. */
+  functionsWith(isWanted: (name: string) => boolean): NamedFunction[] {
+    const { unit, info } = this;
+    const found: NamedFunction[] = [];
+    let outer: DwarfFunction | undefined;
+    for (const one of this.functionCache ?? (unit && info.attempt(() => readFunctions(unit))) ?? []) {
+      if (one.depth === 0) outer = one;
+      if (isWanted(one.name)) found.push({ one, outer });
+    }
+    return found;
   }
 
   /** Lets go of all that can be read again. */

@@ -6,6 +6,7 @@ import { Die } from './die';
 import { constantOf } from './forms';
 import { hasNamespaces, qualifiedName } from './qualified-names';
 import { follow } from './references';
+import { Skimmer } from './skim';
 import type { Entry, Unit } from './unit';
 
 /** Where an inlined function was called; `file` indexes the unit's line table, column 0 is none. */
@@ -33,6 +34,13 @@ export class DwarfFunction {
   /** With namespaces and classes around it: made when asked for, as few functions are ever shown. */
   get fullName(): string {
     return (this.full ??= this.readFullName());
+  }
+
+  /** The file that declares it, as an index into its unit's line table; undefined if another unit does. */
+  declaredIn(): number | undefined {
+    const die = Die.at({ unit: this.unit, offset: this.offset });
+    const file = die?.find(AT.declFile);
+    return file?.die.unit === this.unit ? Number(constantOf(file.value) ?? 0n) : undefined;
   }
 
   private readFullName(): string {
@@ -64,14 +72,21 @@ const WANTED: ReadonlySet<number> = new Set([
   AT.sibling,
 ]);
 
+/** Nothing of variables and types matters, and most entries are such. */
+const wantedOf = (tag: number): ReadonlySet<number> =>
+  tag === TAG.subprogram || tag === TAG.inlinedSubroutine ? WANTED : NOTHING;
+
+const NOTHING: ReadonlySet<number> = new Set();
+
 /** All functions with code, inlined ones after those they are in. Throws DWARF_BAD_SECTION. */
 export const readFunctions = (unit: Unit): DwarfFunction[] => {
   const functions: DwarfFunction[] = [];
   const reader = unit.entryReader();
+  const skimmer = new Skimmer(unit, wantedOf);
   /** Inline depth of each open entry: -1 outside of any function. */
   const open: number[] = [];
   do {
-    const entry = unit.readEntry(reader, WANTED);
+    const entry = skimmer.next(reader);
     if (entry === undefined) {
       open.pop();
       continue;

@@ -26,7 +26,8 @@ export class Skimmer {
 
   constructor(
     private readonly unit: Unit,
-    private readonly wanted: ReadonlySet<number>,
+    /** By the tag of an entry. */
+    private readonly wantedOf: (tag: number) => ReadonlySet<number>,
   ) {}
 
   /** The entry at the reader, which moves behind it; undefined for the mark that ends a list of children. */
@@ -49,9 +50,10 @@ export class Skimmer {
     const abbreviation = this.unit.abbreviation(code);
     if (abbreviation === undefined) return reader.fail('has an entry of an unknown abbreviation');
     const steps: Step[] = [];
+    const wantedHere = this.wantedOf(abbreviation.tag);
     let skip = 0;
     for (const spec of abbreviation.attributes) {
-      const wanted = this.wanted.has(spec.name);
+      const wanted = wantedHere.has(spec.name);
       const size = wanted ? undefined : fixedSizeOf(spec.form, this.unit.header);
       if (size === undefined) {
         steps.push({ skip, spec, wanted });

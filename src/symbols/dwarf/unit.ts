@@ -164,18 +164,21 @@ export class Unit {
         return this.sections.text('str', value.offset);
       case 'lineStrp':
         return this.sections.text('line_str', value.offset);
-      case 'stringIndex': {
-        const { offsetSize, version } = this.header;
-        // Split units begin behind the header of their table; the tables of DWARF 4 (GNU's extension) have none.
-        const base = offsetOf(this.rootAttribute(AT.strOffsetsBase)) ?? (version < 5 ? 0 : offsetSize * 2);
-        const reader = this.sections.reader('str_offsets', base + value.index * offsetSize);
-        return this.sections.text('str', readOffset(reader, offsetSize));
-      }
+      case 'stringIndex':
+        return this.sections.text('str', this.textOffset(value.index));
       case 'supplementaryText':
         return this.set.supplement?.sections.text('str', value.offset);
       default:
         return undefined;
     }
+  }
+
+  /** Where in .debug_str the text is that .debug_str_offsets has at an index. Throws DWARF_BAD_SECTION. */
+  textOffset(index: number): number {
+    const { offsetSize, version } = this.header;
+    // Split units begin behind the header of their table; the tables of DWARF 4 (GNU's extension) have none.
+    const base = offsetOf(this.rootAttribute(AT.strOffsetsBase)) ?? (version < 5 ? 0 : offsetSize * 2);
+    return readOffset(this.sections.reader('str_offsets', base + index * offsetSize), offsetSize);
   }
 
   address(value: AttributeValue | undefined): bigint | undefined {
