@@ -1,10 +1,11 @@
-/** Writes what an assignment needs: memory, registers of the innermost frame, fields. In the past it begins a new branch (I7). */
+/** Writes what an assignment needs: memory, registers (of outer frames where they are kept), fields. In the past it begins a new branch (I7). */
 import { userError } from '../base/errors';
 import { physAddr } from '../base/brand';
 import type { Write } from '../inspect/value';
 import { floatRegisterNames, integerRegisterNames } from '../isa/registers';
 import type { SessionContext } from './context';
 import type { Scope } from './expressions';
+import { outerRegister } from './frame-registers';
 import { memoryChanged, pokeMemory } from './memory';
 import { setRegister } from './registers';
 import { hexAddress } from './symbol-lookup';
@@ -16,8 +17,12 @@ export function applyWrites(context: SessionContext, scope: Scope, writes: reado
   context.guest.searches?.insist();
   const { poke } = context.debuggee;
   const hart = scope.view.id;
-  for (const write of writes) if (write.kind === 'register') requireTop(scope.isTop);
-  for (const write of writes) {
+  const placed = writes.flatMap((write) =>
+    write.kind === 'register' && !scope.isTop
+      ? outerRegister(context, scope, write.number, write.value)
+      : [write],
+  );
+  for (const write of placed) {
     switch (write.kind) {
       case 'memory':
         writeMemory(context, scope, write.address, write.bytes);
@@ -29,21 +34,21 @@ export function applyWrites(context: SessionContext, scope: Scope, writes: reado
         break;
       }
       case 'named':
-        if (write.register.hart === undefined) requireTop(scope.isTop);
+        if (write.register.name === 'pc' && write.register.hart === undefined) requireTop(scope.isTop);
         setRegister(poke, write.register.hart ?? hart, write.register.name, write.value);
     }
   }
-  const [first] = writes;
+  const [first] = placed;
   return () => {
     if (first?.kind === 'memory') memoryChanged(context, first.address, first.bytes.length);
     else context.changed(['stacks', 'variables']);
   };
 }
 
-/** Values of outer frames are reconstructed; where they would have to be written is not known for sure. */
+/** Where a frame goes on is decided by what is called in it. */
 export function requireTop(isTop: boolean): void {
   if (isTop) return;
-  throw userError('FRAME_NOT_TOP', 'registers can be changed in the innermost frame only');
+  throw userError('FRAME_NOT_TOP', 'the pc can be changed in the innermost frame only');
 }
 
 /** A frame of another address space than the hart's present one is written to by physical addresses. */

@@ -45,9 +45,9 @@ export function registersOf(group: RegisterGroup, view: HartView, frame: Frame |
         .concat(pcRow(frame?.pc ?? view.pc, frame !== undefined));
     case 'float':
       return floatRegisterNames.map((name, index) => {
-        const value = view.f(index);
-        const text = floatText(value);
-        return { name, value, text, type: 'f64', readOnly: frame !== undefined, isAddress: false };
+        const value = frame === undefined ? view.f(index) : frame.register(32 + index);
+        const text = value === undefined ? UNKNOWN : floatText(value);
+        return { name, value, text, type: 'f64', readOnly: value === undefined, isAddress: false };
       });
     default:
       return CSRS.filter((csr) => groupOf(csr) === group).flatMap((csr) => csrRows(csr, view));

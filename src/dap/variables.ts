@@ -169,13 +169,18 @@ function setRegisterRow(
   const row = rowsOf(context, stack, container).find((one) => one.name === name);
   if (row === undefined) throw userError('VARIABLE_UNKNOWN', `there is no "${name}" here`);
   const scope = stack.scopeOf(stack.idOf(container.hart, container.index));
-  requireTop(scope.isTop);
   const view = context.view(scope.view.id);
   const isFloat = registerByName(name)?.file === 'f' && container.group === 'float';
   const value = isFloat ? parseFloatBits(text) : compile(text)(scope);
+  if (name === 'pc') requireTop(scope.isTop);
   if (row.readOnly) throw userError('READ_ONLY', `${name} cannot be changed`);
   const { poke } = context.debuggee;
-  if (container.csr === undefined) setRegister(poke, view.id, name, value);
+  const register = registerByName(name);
+  if (container.csr === undefined && !scope.isTop && register !== undefined) {
+    const number = register.file === 'x' ? register.number : 32 + register.number;
+    applyWrites(context, scope, [{ kind: 'register', number, value }]);
+    context.staled.fire();
+  } else if (container.csr === undefined) setRegister(poke, view.id, name, value);
   else setField({ poke, view }, container.csr, name, value);
   const now = rowsOf(context, stack, container).find((one) => one.name === name);
   return { value: now?.text ?? text };
