@@ -3,14 +3,23 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { messageOf, UserError, userError } from '../base/errors';
 import { Message } from '../protocol/message';
 import { integer, sourcePath } from './arguments';
-import type { Breakpoint, BreakpointRequest, Breakpoints, BreakpointSet, Place } from './breakpoints';
+import type {
+  Breakpoint,
+  BreakpointRequest,
+  Breakpoints,
+  BreakpointSet,
+  CodeAddress,
+  Place,
+} from './breakpoints';
 import type { SessionContext } from './context';
 import type { Registry } from './dispatcher';
 import { offsetAddress } from './format';
 import { codeOfFunctions, codeOfLine, patternOf } from './code-places';
 import { readGuards, type Guards } from './guards';
+import { patiently } from './searching';
 import type { Sources } from './sources';
-import { hexAddress, symbolicName } from './symbol-lookup';
+import type { UnplacedProgram } from './spaces';
+import { baseName, hexAddress, symbolicName } from './symbol-lookup';
 
 /** What was asked, and where it can be set. */
 interface Resolved {
@@ -54,7 +63,7 @@ export function present(
   const { id, place } = breakpoint;
   if (problem !== undefined) return { id, verified: false, message: problem, reason: 'failed' };
   if (place.kind === 'nowhere') {
-    return { id, verified: false, message: 'the guest is not loaded yet', reason: 'pending' };
+    return { id, verified: false, message: note ?? 'the guest is not loaded yet', reason: 'pending' };
   }
   const address = place.kind === 'code' ? place.addresses[0]?.address : undefined;
   const message = note ?? placesText(place);
@@ -84,12 +93,15 @@ export function registerBreakpointRequests(
   sources: Sources,
 ): void {
   /** The last request of each set, to be resolved again when the guest's symbols have come. */
-  const pending = new Map<BreakpointSet, () => Promise<Resolved[]>>();
+  const pending = new Map<BreakpointSet, () => Promise<() => Resolved[]>>();
+  /** The same, to be resolved again when the guest has loaded a file, with what was told. */
+  const current = new Map<
+    BreakpointSet,
+    { readonly resolve: () => Resolved[]; told: DebugProtocol.Breakpoint[] }
+  >();
 
-  const set = async (name: BreakpointSet, resolve: () => Promise<Resolved[]>): Promise<object> => {
-    if (context.hasGuest) pending.delete(name);
-    else pending.set(name, resolve);
-    const resolved = await resolve();
+  const put = (name: BreakpointSet, resolve: () => Resolved[]): DebugProtocol.Breakpoint[] => {
+    const resolved = resolve();
     const made = breakpoints.replace(
       name,
       resolved.map(({ request }) => request),
@@ -97,8 +109,24 @@ export function registerBreakpointRequests(
     const told = made.map((breakpoint, index) =>
       present(breakpoint, resolved[index] ?? { request: breakpoint }),
     );
-    return { breakpoints: told };
+    current.set(name, { resolve, told });
+    return told;
   };
+
+  const set = async (name: BreakpointSet, prepare: () => Promise<() => Resolved[]>): Promise<object> => {
+    if (context.hasGuest) pending.delete(name);
+    else pending.set(name, prepare);
+    return { breakpoints: put(name, await prepare()) };
+  };
+
+  breakpoints.onPlaced(() => {
+    for (const [name, { resolve, told }] of [...current]) {
+      put(name, resolve).forEach((breakpoint, index) => {
+        if (JSON.stringify(breakpoint) !== JSON.stringify(told[index]))
+          context.event('breakpoint', { reason: 'changed', breakpoint });
+      });
+    }
+  });
 
   breakpoints.onResolve(() => {
     for (const [name, resolve] of pending) {
@@ -120,20 +148,26 @@ export function registerBreakpointRequests(
     }));
     return set(`source ${path}`, async () => {
       const source = context.hasGuest ? await sources.describe(sources.toDebugInfo(path)) : undefined;
-      return asked.map(({ one, line, column }) =>
-        guarded(one, `${path}:${line}${column === undefined ? '' : `:${column}`}`, () => ({
-          ...atLine(context, sources, path, { line, column }),
-          ...(source && { source }),
-        })),
-      );
+      return () =>
+        asked.map(({ one, line, column }) =>
+          guarded(one, `${path}:${line}${column === undefined ? '' : `:${column}`}`, () => ({
+            ...atLine(context, sources, path, { line, column }),
+            ...(source && { source }),
+          })),
+        );
     });
   });
-  registry.on('setFunctionBreakpoints', 'initialized', (args) => {
+  registry.on('setFunctionBreakpoints', 'initialized', (args, call) => {
     const wanted = args.list('breakpoints', (item) => new Message('function breakpoint', item));
     const asked = wanted.map((one) => ({ one, name: one.text('name').trim() }));
-    return set('function', async () =>
-      asked.map(({ one, name }) => guarded(one, name, () => ({ place: atFunction(context, name) }))),
-    );
+    return set('function', async () => {
+      // Looked up here, where others are answered meanwhile: below it is known already.
+      for (const { name } of asked)
+        await patiently(context, call, 'initialized', () =>
+          guarded(new Message('', {}), name, () => atFunction(context, name)),
+        );
+      return () => asked.map(({ one, name }) => guarded(one, name, () => atFunction(context, name)));
+    });
   });
   registry.on('setInstructionBreakpoints', 'initialized', (args) => {
     const wanted = args.list('breakpoints', (item) => new Message('instruction breakpoint', item));
@@ -141,10 +175,12 @@ export function registerBreakpointRequests(
       const address = offsetAddress(one.text('instructionReference'), integer(one, 'offset') ?? 0);
       return { one, address };
     });
-    return set('instruction', async () =>
-      asked.map(({ one, address }) =>
-        guarded(one, hexAddress(address), () => ({ place: atAddress(address) })),
-      ),
+    return set(
+      'instruction',
+      async () => () =>
+        asked.map(({ one, address }) =>
+          guarded(one, hexAddress(address), () => ({ place: atAddress(address) })),
+        ),
     );
   });
 }
@@ -175,6 +211,11 @@ function atLine(
   const column = clientColumn === undefined ? undefined : clientColumn + columnShift;
   const found = codeOfLine(context.spaces.programs, file, clientLine + shift, column);
   if (found.addresses.length === 0) {
+    const waiting = waitingFor(
+      context,
+      (programs) => codeOfLine(programs, file, clientLine + shift).addresses,
+    );
+    if (waiting !== undefined) return waiting;
     throw userError(
       'BREAKPOINT_NO_CODE',
       'there is no code for this line in any program; it needs line numbers (-g), sourceMap if it was built elsewhere, and symbolFiles if it is of another program than the kernel',
@@ -189,10 +230,21 @@ function atLine(
   };
 }
 
-function atFunction(context: SessionContext, name: string): Place {
-  if (!context.hasGuest) return NOWHERE;
+/** For code of a file that the guest will load; undefined where there is none. */
+function waitingFor(
+  { spaces }: SessionContext,
+  codeIn: (programs: readonly UnplacedProgram[]) => readonly CodeAddress[],
+): Placed | undefined {
+  const program = spaces.unplaced.find((one) => codeIn([one]).length > 0);
+  return program && { place: NOWHERE, note: `the guest has not loaded ${baseName(program.path)} yet` };
+}
+
+function atFunction(context: SessionContext, name: string): Placed {
+  if (!context.hasGuest) return { place: NOWHERE };
   const addresses = codeOfFunctions(context.spaces.programs, name);
-  if (addresses.length > 0) return { kind: 'code', addresses };
+  if (addresses.length > 0) return { place: { kind: 'code', addresses } };
+  const waiting = waitingFor(context, (programs) => codeOfFunctions(programs, name));
+  if (waiting !== undefined) return waiting;
   const isPattern = patternOf(name) !== undefined;
   throw userError(
     'BREAKPOINT_NO_FUNCTION',

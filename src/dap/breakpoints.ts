@@ -11,6 +11,8 @@ import { causeText } from './exception-filters';
 import { scopeOf } from './expressions';
 import type { Guards } from './guards';
 import { HitRecord } from './hit-condition';
+import { Placer } from './placing';
+import { moduleOf } from './sources';
 import { isTrapMeant, type TrapHit } from './trap-match';
 import { WatchValues } from './watch-values';
 import type { GuestProgram } from './spaces';
@@ -83,22 +85,35 @@ export class Breakpoints {
   private readonly spent = new Set<number>();
   /** Set by the requests: looks at all places again when symbols have become known. */
   private readonly resolvers: (() => void)[] = [];
+  private readonly renewers: (() => void)[] = [];
+  private placer: Placer | undefined;
 
   constructor(private readonly print: (text: string) => void) {}
 
   attach(context: SessionContext): void {
     this.context = context;
     context.owned.add(context.stopped.event(() => this.removeSpent()));
+    context.owned.add(context.stopped.event(() => this.placer?.look()));
   }
 
   onResolve(resolver: () => void): void {
     this.resolvers.push(resolver);
   }
 
+  /** A file was found in the guest: its lines and functions have places now. Called during moves. */
+  onPlaced(renew: () => void): void {
+    this.renewers.push(renew);
+  }
+
   /** The guest is there: breakpoints that were set before it get their places. */
   resolveAll(): void {
     const { context } = this;
     if (context === undefined) return;
+    this.placer = new Placer(context, (program) => {
+      context.event('module', { reason: 'changed', module: moduleOf(program) });
+      for (const renew of this.renewers) renew();
+      this.apply();
+    });
     for (const resolver of this.resolvers) resolver();
     context.owned.add(context.debuggee.onTime(() => this.noteBranch()));
     this.apply();
@@ -138,6 +153,7 @@ export class Breakpoints {
   /** Whether to stop. Looks at conditions, counts, prints; called by the debuggee during a move. */
   accept(hit: Hit, direction: Direction): boolean {
     this.direction = direction;
+    if (direction === 'forwards') this.placer?.note(hit);
     if (hit.kind === 'watchpoint') this.values.note(this.debuggee, hit);
     const stopping = this.candidates(hit).filter((one) => this.passes(one, hit, direction));
     if (stopping.length > 0) this.accepted = stopping;
@@ -322,7 +338,7 @@ export class Breakpoints {
       return;
     const points = {
       watchpoints: [] as WatchRange[],
-      exceptions: [] as number[],
+      exceptions: [...(this.placer?.exceptions ?? [])],
       interrupts: [] as number[],
     };
     for (const breakpoint of this.all()) {
@@ -339,7 +355,7 @@ export class Breakpoints {
       }
     }
     context.debuggee.setStopPoints({
-      breakpoints: [...this.byAddress.keys()],
+      breakpoints: [...new Set([...this.byAddress.keys(), ...(this.placer?.breakpoints ?? [])])],
       watchpoints: points.watchpoints,
       exceptions: [...new Set(points.exceptions)],
       interrupts: [...new Set(points.interrupts)],

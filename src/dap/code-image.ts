@@ -22,6 +22,11 @@ const PAGE = 4096n;
 /** Pages compared beside the one asked about: programs that share a library's code differ in their own. */
 const OTHER_PAGES_MAX = 24;
 
+/** Pages among which the one at a pc is looked for: programs of 16 MiB. */
+const SEARCHED_PAGES_MAX = 4096;
+/** Fewer bytes of code may be anybody's. */
+const TELLING_BYTES = 32;
+
 export class CodeImage {
   private readonly code: readonly Region[];
   private readonly notes: readonly Region[];
@@ -62,6 +67,25 @@ export class CodeImage {
     return this.isPageIn(memory, region, pc) === true && this.areOthersIn(memory);
   }
 
+  /** Where this file's code must have been loaded (its bias), if what is at `pc` is a part of it. */
+  biasAt(memory: MemoryReader, pc: bigint): bigint | undefined {
+    const page = pc & -PAGE;
+    const there = memory.readMemory(page, Number(PAGE));
+    if (there?.length !== Number(PAGE) || this.isSplit) return undefined;
+    for (const [region, at] of this.somePages(SEARCHED_PAGES_MAX)) {
+      const first = Number(at & (PAGE - 1n));
+      const end =
+        at + BigInt(region.fileSize) < (at & -PAGE) + PAGE ? at + BigInt(region.fileSize) : undefined;
+      const length = Number((end ?? (at & -PAGE) + PAGE) - at);
+      const offset = pc - page - BigInt(first);
+      if (offset < 0n || offset >= BigInt(length) || length < TELLING_BYTES) continue;
+      const wanted = this.contents(region, at, length);
+      if (wanted !== undefined && isEqual(there.subarray(first), wanted))
+        return BigInt.asUintN(64, page - (at & -PAGE));
+    }
+    return undefined;
+  }
+
   /** The same without a place: at least one page must be there. */
   isMapped(memory: MemoryReader): boolean {
     if (this.isSplit) return this.hasNotes(memory);
@@ -88,11 +112,11 @@ export class CodeImage {
     return this.somePages().every(([region, at]) => this.isPageIn(memory, region, at) !== false);
   }
 
-  private somePages(): [Region, bigint][] {
+  private somePages(limit = OTHER_PAGES_MAX): [Region, bigint][] {
     const places: [Region, bigint][] = [];
     for (const region of this.code) {
       const end = region.start + BigInt(region.fileSize);
-      for (let at = region.start; at < end && places.length < OTHER_PAGES_MAX; at = (at & -PAGE) + PAGE) {
+      for (let at = region.start; at < end && places.length < limit; at = (at & -PAGE) + PAGE) {
         places.push([region, at]);
       }
     }

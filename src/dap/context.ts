@@ -15,13 +15,14 @@ import type { SearchGate } from '../symbols/search';
 import type { Symbols } from '../symbols/symbols';
 import { isProcessOf } from './process-match';
 import { Spaces, type Place } from './spaces';
-import type { GuestProgram } from './spaces';
+import type { GuestProgram, UnplacedProgram } from './spaces';
 
 export interface Guest {
   readonly debuggee: Debuggee;
   /** Of the kernel's side: what holds at a hart or in a frame is symbolsOf(view). */
   readonly symbols: Symbols;
   readonly programs?: readonly GuestProgram[];
+  readonly unplaced?: readonly UnplacedProgram[];
   /** Of its symbol files: who waits for them. */
   readonly searches?: SearchGate;
   readonly symbolWarnings?: readonly string[];
@@ -169,6 +170,7 @@ export class SessionContext {
     this.openSpaces = new Spaces(
       guest.programs ?? [only],
       isProcessOf(guest, (text) => this.output(text, 'important')),
+      guest.unplaced,
     );
     this.owned.add(guest.debuggee);
   }

@@ -9,7 +9,7 @@ import type { SectionAddresses } from '../symbols/elf/relocate';
 import type { SearchGate } from '../symbols/search';
 import { SymbolFile, type SymbolFileOptions } from '../symbols/symbol-file';
 import { CodeImage } from './code-image';
-import type { GuestProgram } from './spaces';
+import type { GuestProgram, LoadPlace, UnplacedProgram } from './spaces';
 
 /** A kernel's or firmware's file that is loaded as a part of the guest. */
 export interface LoadedFile {
@@ -30,6 +30,8 @@ export interface ProgramFiles {
 
 interface OpenedPrograms {
   readonly programs: readonly GuestProgram[];
+  /** Whose place the guest decides, and launch.json does not say. */
+  readonly unplaced: readonly UnplacedProgram[];
   /** Of files that cannot be used, naming them: the guest runs without their symbols. */
   readonly warnings: readonly string[];
 }
@@ -45,16 +47,20 @@ export async function openPrograms(
     ...{ id: index + 1, path, space: 'kernel', symbols },
     image: new CodeImage(elf, 0n),
   }));
+  const unplaced: UnplacedProgram[] = [];
   for (const configuration of files) {
     const path = resolve(configuration.file);
     try {
-      programs.push(await openProgram(programs.length + 1, path, configuration, from));
+      const id = programs.length + unplaced.length + 1;
+      const opened = await openProgram(id, path, configuration, from);
+      if ('at' in opened) unplaced.push(opened);
+      else programs.push(opened);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       warnings.push(`${messageOf(error)} (${error.code}); the guest runs without its symbols`);
     }
   }
-  return { programs, warnings };
+  return { programs, unplaced, warnings };
 }
 
 /** What SymbolFile needs to know besides the file. */
@@ -72,18 +78,31 @@ async function openProgram(
   path: string,
   configuration: SymbolFileConfiguration,
   files: ProgramFiles,
-): Promise<GuestProgram> {
+): Promise<GuestProgram | UnplacedProgram> {
   const { space, process } = configuration;
   const source = await openSource(path, files.open);
-  const placed = placeOf(configuration, openElf(path, source), path);
-  const elf = placed.sectionAddresses === undefined ? placed.elf : openElf(path, source, placed);
-  const { loadBias } = placed;
-  return {
-    ...{ id, path, space, symbols: SymbolFile.of(elf, { ...companionsOf(path, files), ...placed }) },
-    image: new CodeImage(elf, loadBias),
-    ...(process === undefined ? {} : { process }),
+  const asLinked = openElf(path, source);
+  const linked = SymbolFile.of(asLinked, companionsOf(path, files));
+  const at = ({ loadBias, sectionAddresses }: LoadPlace): GuestProgram => {
+    const isMoved = sectionAddresses !== undefined;
+    const elf = isMoved ? openElf(path, source, { sectionAddresses }) : asLinked;
+    const options = { ...companionsOf(path, files), loadBias, ...(isMoved ? { sectionAddresses } : {}) };
+    return {
+      ...{ id, path, space, image: new CodeImage(elf, loadBias) },
+      symbols: isMoved ? SymbolFile.of(elf, options) : linked.withBias(loadBias),
+      ...(process === undefined ? {} : { process }),
+    };
   };
+  if (!isPlacedByGuest(configuration, asLinked)) return at(placeOf(configuration, asLinked, path));
+  return { id, path, space, symbols: linked, elf: asLinked, image: new CodeImage(asLinked, 0n), at };
 }
+
+/** Position-independent programs, and modules of the kernel. */
+const isPlacedByGuest = (
+  { space, address, offset, sections }: SymbolFileConfiguration,
+  { header }: ElfFile,
+): boolean =>
+  (address ?? offset ?? sections) === undefined && header.type === (space === 'user' ? ET.dyn : ET.rel);
 
 async function openSource(path: string, open: (path: string) => Promise<ByteSource>): Promise<ByteSource> {
   try {
@@ -107,23 +126,16 @@ function unusable(path: string, error: unknown): never {
   throw userError(code, `symbolFiles: ${path}: ${messageOf(error)}`, error);
 }
 
-interface PlacedFile {
-  readonly elf: ElfFile;
-  /** What is added to the file's addresses. */
-  readonly loadBias: bigint;
-  readonly sectionAddresses?: SectionAddresses;
-}
-
-function placeOf(configuration: SymbolFileConfiguration, elf: ElfFile, path: string): PlacedFile {
+function placeOf(configuration: SymbolFileConfiguration, elf: ElfFile, path: string): LoadPlace {
   const { offset, address, sections } = configuration;
   if (sections !== undefined) {
     checkSections(sections, elf, path);
-    return { elf, loadBias: 0n, sectionAddresses: sections };
+    return { loadBias: 0n, sectionAddresses: sections };
   }
-  if (address === undefined) return { elf, loadBias: offset ?? 0n };
+  if (address === undefined) return { loadBias: offset ?? 0n };
   // An object file's own addresses begin at 0.
-  if (elf.header.type === ET.rel) return { elf, loadBias: address };
-  return { elf, loadBias: address - lowestOf(elf, path) };
+  if (elf.header.type === ET.rel) return { loadBias: address };
+  return { loadBias: address - lowestOf(elf, path) };
 }
 
 function checkSections(sections: SectionAddresses, elf: ElfFile, path: string): void {

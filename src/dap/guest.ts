@@ -28,7 +28,7 @@ import { SearchGate } from '../symbols/search';
 import { SymbolFile } from '../symbols/symbol-file';
 import type { Symbols } from '../symbols/symbols';
 import { companionsOf, openPrograms, type LoadedFile, type ProgramFiles } from './guest-programs';
-import { Spaces, type GuestProgram } from './spaces';
+import { Spaces, type GuestProgram, type UnplacedProgram } from './spaces';
 import { TimeMachine, type TimeMachineOptions } from '../timetravel/time-machine';
 
 /** Files of the host. */
@@ -60,6 +60,7 @@ export interface Guest {
   /** Of the kernel's side: program, firmware, and symbolFiles of the kernel. */
   readonly symbols: Symbols;
   readonly programs: readonly GuestProgram[];
+  readonly unplaced: readonly UnplacedProgram[];
   /** Of symbol files that cannot be used. */
   readonly symbolWarnings: readonly string[];
   readonly programPath: string;
@@ -130,11 +131,17 @@ export async function openGuest(
   };
   keep(programPath, program.elf);
   keep(resolve(settings.firmware), firmwareElf);
-  const { programs, warnings } = await openPrograms(loaded, settings.symbolFiles ?? [], from, resolve);
+  const { programs, unplaced, warnings } = await openPrograms(
+    loaded,
+    settings.symbolFiles ?? [],
+    from,
+    resolve,
+  );
   return {
     debuggee: new TimeMachine(config, { ...options, idle: settings.idle }),
     symbols: new Spaces(programs, () => true).kernel,
     programs,
+    unplaced,
     symbolWarnings: warnings,
     programPath,
     entry: BigInt(boot.entry),

@@ -90,7 +90,7 @@ async function launch(parts: Lifecycle, call: Call): Promise<void> {
     for (const text of context.guest.symbolWarnings ?? []) context.output(text, 'important');
     if (context.guest.notice !== undefined) context.output(context.guest.notice, 'important');
     context.event('initialized');
-    for (const program of context.spaces.programs) {
+    for (const program of context.spaces.files) {
       context.event('module', { reason: 'new', module: moduleOf(program) });
     }
     // A guest that goes on from a checkpoint has a past on its console.

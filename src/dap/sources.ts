@@ -107,7 +107,7 @@ export function registerSourceRequests(registry: Registry, context: SessionConte
     return { content };
   });
   registry.on('loadedSources', 'guest', async () => {
-    const files = new Set(context.spaces.programs.flatMap(({ symbols }) => symbols.sourceFiles()));
+    const files = new Set(context.spaces.files.flatMap(({ symbols }) => symbols.sourceFiles()));
     return { sources: await Promise.all([...files].map((file) => sources.describe(file))) };
   });
   registry.on('modules', 'guest', (args) => modules(context, args));
@@ -142,7 +142,7 @@ function fullModuleOf(program: GuestProgram): DebugProtocol.Module {
 }
 
 function modules({ spaces }: SessionContext, args: Message): object {
-  const all = spaces.programs.map(fullModuleOf);
+  const all = spaces.files.map(fullModuleOf);
   const start = args.optionalCount('startModule') ?? 0;
   const count = args.optionalCount('moduleCount') ?? 0;
   return {

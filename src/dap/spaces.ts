@@ -8,6 +8,8 @@
 import type { Symbols } from '../symbols/symbols';
 import { SymbolTable } from '../symbols/symbol-table';
 import type { HartView } from '../timetravel/api';
+import type { ElfFile } from '../symbols/elf/elf-file';
+import type { SectionAddresses } from '../symbols/elf/relocate';
 import type { CodeImage } from './code-image';
 
 /** A file with symbols. */
@@ -23,6 +25,20 @@ export interface GuestProgram {
   readonly process?: string;
 }
 
+/** Where a file was loaded: `loadBias` of one that is linked, sections of a kernel module. */
+export interface LoadPlace {
+  readonly loadBias: bigint;
+  readonly sectionAddresses?: SectionAddresses;
+}
+
+/** A file whose place is known only when the guest has loaded it; its symbols are as in the file. It may be in several places. */
+export interface UnplacedProgram extends Pick<GuestProgram, 'id' | 'path' | 'space' | 'symbols'> {
+  readonly elf: ElfFile;
+  /** Its code as if it were loaded where it is linked. */
+  readonly image: CodeImage;
+  at(place: LoadPlace): GuestProgram;
+}
+
 /** As much of a hart as decides. */
 export type Place = Pick<HartView, 'id' | 'pc' | 'privilege' | 'readMemory'>;
 
@@ -33,23 +49,57 @@ export const placeIn = (view: HartView, pc: bigint, privilege: HartView['privile
 });
 
 export class Spaces {
-  /** Symbols of the kernel's side. */
-  readonly kernel: Symbols;
-  readonly users: readonly GuestProgram[];
+  private kernelTable: Symbols;
+  private userPrograms: readonly GuestProgram[];
   private readonly tables = new Map<string, Symbols>();
-  private readonly nothing: Symbols;
+  private nothing: Symbols;
+  private placed: readonly GuestProgram[];
 
   /**
    * `isProcess` evaluates a program's expression for a hart. Programs of the kernel are asked in their order.
    */
   constructor(
-    readonly programs: readonly GuestProgram[],
+    programs: readonly GuestProgram[],
     private readonly isProcess: (program: GuestProgram, hart: number) => boolean,
+    readonly unplaced: readonly UnplacedProgram[] = [],
   ) {
-    const kernels = programs.filter(({ space }) => space === 'kernel');
-    this.kernel = kernels.length === 1 && kernels[0] ? kernels[0].symbols : tableOf(kernels);
-    this.users = programs.filter(({ space }) => space === 'user');
-    this.nothing = tableOf(kernels.filter(({ image }) => image === undefined));
+    ({
+      placed: this.placed,
+      kernel: this.kernelTable,
+      users: this.userPrograms,
+      nothing: this.nothing,
+    } = arranged(programs));
+  }
+
+  /** Symbols of the kernel's side. */
+  get kernel(): Symbols {
+    return this.kernelTable;
+  }
+
+  get users(): readonly GuestProgram[] {
+    return this.userPrograms;
+  }
+
+  /** Those whose place is known; a file that was found in several places is in the list for each. */
+  get programs(): readonly GuestProgram[] {
+    return this.placed;
+  }
+
+  /** All files, each once: for what does not depend on places. */
+  get files(): readonly GuestProgram[] {
+    const seen = new Set<number>();
+    return [...this.placed, ...this.unplaced].filter(({ id }) => !seen.has(id) && seen.add(id).size > 0);
+  }
+
+  /** A file was found in the guest. Symbols of the kernel that somebody holds do not learn of it. */
+  place(program: GuestProgram): void {
+    ({
+      placed: this.placed,
+      kernel: this.kernelTable,
+      users: this.userPrograms,
+      nothing: this.nothing,
+    } = arranged([...this.placed, program]));
+    this.tables.clear();
   }
 
   /** Symbols for the code at the hart's pc. Kernel names are known in user programs, too. */
@@ -110,12 +160,29 @@ export class Spaces {
   }
 
   private tableFor(users: readonly GuestProgram[]): Symbols {
-    const key = users.map(({ id }) => id).join();
+    const key = users.map((one) => this.placed.indexOf(one)).join();
     const table =
       this.tables.get(key) ?? new SymbolTable([...users.map(({ symbols }) => symbols), this.kernel]);
     this.tables.set(key, table);
     return table;
   }
+}
+
+interface Arranged {
+  readonly placed: readonly GuestProgram[];
+  readonly kernel: Symbols;
+  readonly users: readonly GuestProgram[];
+  readonly nothing: Symbols;
+}
+
+function arranged(placed: readonly GuestProgram[]): Arranged {
+  const kernels = placed.filter(({ space }) => space === 'kernel');
+  return {
+    placed,
+    kernel: kernels.length === 1 && kernels[0] ? kernels[0].symbols : tableOf(kernels),
+    users: placed.filter(({ space }) => space === 'user'),
+    nothing: tableOf(kernels.filter(({ image }) => image === undefined)),
+  };
 }
 
 const tableOf = (programs: readonly GuestProgram[]): SymbolTable =>

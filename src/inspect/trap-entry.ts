@@ -307,6 +307,16 @@ class Follower {
   }
 }
 
+/** The code holds sret or mret. */
+export const hasTrapReturn = (code: Uint8Array): boolean => {
+  const data = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  for (let at = 0; at + 4 <= code.length; at += 2) {
+    const word = data.getUint32(at, true);
+    if (word === 0x1020_0073 || word === 0x3020_0073) return true;
+  }
+  return false;
+};
+
 const nameOf = (index: number): string => (index < FLOAT ? `x${index}` : `f${index - FLOAT}`);
 
 const isKept = (index: number): boolean => {

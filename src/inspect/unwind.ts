@@ -14,7 +14,7 @@ import type { LineInfo } from '../symbols/source-lines';
 import type { Symbols } from '../symbols/symbols';
 import { followsCall, scanPrologue, type FrameShape } from './prologue';
 import { FP, isPreserved, RA, SP } from './registers';
-import { followTrapEntry, type TrapEntry } from './trap-entry';
+import { followTrapEntry, hasTrapReturn, type TrapEntry } from './trap-entry';
 import { readUnsigned, type MachineView } from './view';
 
 /**
@@ -217,7 +217,8 @@ class Unwinder {
     const pc = lookup(at);
     const { symbols, view } = at.space;
     const code = symbols.functionAt(pc);
-    const trap = code && this.trapStep(at, code);
+    const entry = code ?? this.namelessVector(at);
+    const trap = entry && this.trapStep(at, entry);
     if (trap !== undefined) return trap;
     const info = symbols.frameInfoAt(pc);
     const byCfi = info && this.cfiStep(at, info);
@@ -279,6 +280,15 @@ class Unwinder {
       cause: this.traps === 0 ? this.view.csr?.(`${mode}cause`) : undefined,
       from: status === undefined ? at.privilege : previousMode(at.privilege, status),
     };
+  }
+
+  /** Without symbols: the code from the vector on, as far as the trap has not been left there. */
+  private namelessVector(at: Walked): { start: bigint; end: bigint } | undefined {
+    const start = (this.view.csr?.(at.privilege === 3 ? 'mtvec' : 'stvec') ?? 0n) & ~3n;
+    const length = at.pc - start;
+    if (start === 0n || length < 0n || length > NAMELESS_MAX) return undefined;
+    const code = length === 0n ? new Uint8Array(0) : at.space.view.readMemory(start, Number(length));
+    return code === undefined || hasTrapReturn(code) ? undefined : { start, end: at.pc + 2n };
   }
 
   /** Where traps into this frame's mode begin, if in this code. */
@@ -422,6 +432,9 @@ class Unwinder {
     return { cfa, caller: executable ? { ...inherited, pc: back, exact, registers, kind } : undefined };
   }
 }
+
+/** Bytes of a trap handler before it calls what has a frame of its own: kernels have some hundred. */
+const NAMELESS_MAX = 1024n;
 
 const lookup = (at: Walked): bigint => (at.exact ? at.pc : u64(at.pc - 1n));
 
