@@ -12,6 +12,9 @@ import { ProgressReporter } from './progress';
 /** Milliseconds of searching before other requests have their turn. */
 const SLICE_MS = 15;
 
+/** A request may need several searches; after so many it has to have its answers at once, as old ones are forgotten. */
+const ROUNDS_MAX = 64;
+
 /** Requests that look names up, and can be asked twice. */
 const PATIENT: ReadonlySet<string> = new Set([
   ...['evaluate', 'setExpression', 'setVariable', 'variables', 'scopes', 'stackTrace', 'completions'],
@@ -33,12 +36,13 @@ export async function patiently<T>(
   const task = { requestSeq: call.seq, progressId: progress.id, cancelled: false };
   context.searching.add(task);
   try {
-    for (;;) {
+    for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
       const answer = gate.defer(() => attempt(ask));
       if (!('search' in answer)) return await answer.found;
       await search(context, answer.search, task, progress);
       context.gate(needs);
     }
+    return await ask();
   } finally {
     context.searching.delete(task);
     progress.end();

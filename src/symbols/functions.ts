@@ -287,7 +287,7 @@ const lastPathPart = (path: string): string =>
   path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 
 /** Names whose functions are kept, and places of one function. */
-const MAX_SEARCHES = 8;
+const MAX_SEARCHES = 64;
 const MAX_FOUND = 20_000;
 /** Units that are read at once even for those who can wait: some milliseconds each. */
 const UNITS_AT_ONCE = 3;

@@ -48,6 +48,9 @@ const ROOT_ATTRIBUTES: ReadonlySet<number> = new Set([
   AT.gnuAddrBase,
 ]);
 
+/** Tables of abbreviations that are kept: most units have one of their own, of some 50 KB in memory. */
+const MAX_TABLES = 128;
+
 export class Unit {
   private rootCache: Entry | undefined;
 
@@ -234,6 +237,8 @@ export class Unit {
     let table = tables.get(abbrevOffset);
     if (table === undefined) {
       table = new LazyAbbreviations(this.sections.reader('abbrev', abbrevOffset));
+      const oldest = tables.keys().next().value;
+      if (tables.size >= MAX_TABLES && oldest !== undefined) tables.delete(oldest);
       tables.set(abbrevOffset, table);
     }
     return table;

@@ -83,7 +83,12 @@ export const askEverything = (
   const source = bytesSource(bytes);
   call('loadableSegments', () => loadableSegments(ElfFile.open(source)), true);
   call('symbols', () => ElfFile.open(source).symbols().length, true);
-  const options = companion ? { path: '/program/guest.elf', openFile: companion } : {};
+  const moved = { '.text': 0xffff_ffff_0100_0000n, '.debug_info': 1n, '': 2n };
+  const options = {
+    path: '/program/guest.elf',
+    sectionAddresses: moved,
+    ...(companion && { openFile: companion }),
+  };
   const file = call('open', () => SymbolFile.open(source, options), true);
   if (file === undefined) return;
   for (const address of addresses) {
@@ -100,13 +105,17 @@ export const askEverything = (
   call('sourceFiles', () => file.sourceFiles());
   call('addressesOfLine', () => file.addressesOfLine('main.c', 30));
   call('linesOfFile', () => file.linesOfFile('helper.c'));
-  for (const name of ['fibonacci', 'nothing']) call('breakpoints', () => file.breakpointAddressesOf(name));
+  for (const name of ['fibonacci', 'nothing', 'ns::max<int>'])
+    call('breakpoints', () => file.breakpointAddressesOf(name));
+  for (const name of ['RED', 'a::B', '']) call('constantNamed', () => file.constantNamed(name, addresses[0]));
   call('symbolNamed', () => file.symbolNamed('main'));
   call('symbolsMatching', () => file.symbolsMatching('', 5));
   const globals = call('globalsAt', () => file.globalsAt(addresses[0] ?? 0n)) ?? [];
   for (const variable of globals.slice(0, 20)) call('global', () => lookAtVariable(variable));
   const hidden = call('variableNamed', () => file.variableNamed('hidden'));
   if (hidden !== undefined) call('hidden', () => lookAtVariable(hidden));
+  for (const kind of ['nothing', 'struct nothing', 'long', 'a::b<c>'])
+    call('typeNamed', () => file.typeNamed(kind, addresses[0]));
   const point = call('typeNamed', () => file.typeNamed('struct point'));
   if (point !== undefined) call('point', () => lookAt(point, { left: 100 }));
   call('warnings', () => file.warnings.join());
