@@ -12,7 +12,7 @@ import type {
   Place,
 } from './breakpoints';
 import type { SessionContext } from './context';
-import type { Registry } from './dispatcher';
+import type { Call, Registry } from './dispatcher';
 import { offsetAddress } from './format';
 import { codeOfFunctions, codeOfLine, patternOf } from './code-places';
 import { readGuards, type Guards } from './guards';
@@ -137,7 +137,11 @@ export function registerBreakpointRequests(
     }
   });
 
-  registry.on('setBreakpoints', 'initialized', (args) => {
+  /** Looks code up while others are answered; what then asks at once finds it known. */
+  const known = (call: Call, place: () => Placed): Promise<unknown> =>
+    patiently(context, call, 'initialized', () => guarded(NO_GUARDS, '', place));
+
+  registry.on('setBreakpoints', 'initialized', (args, call) => {
     const path = sourcePath(args);
     const wanted =
       args.optionalList('breakpoints', (item) => new Message('breakpoint', item)) ?? linesOf(args);
@@ -148,6 +152,8 @@ export function registerBreakpointRequests(
     }));
     return set(`source ${path}`, async () => {
       const source = context.hasGuest ? await sources.describe(sources.toDebugInfo(path)) : undefined;
+      for (const { line, column } of asked)
+        await known(call, () => atLine(context, sources, path, { line, column }));
       return () =>
         asked.map(({ one, line, column }) =>
           guarded(one, `${path}:${line}${column === undefined ? '' : `:${column}`}`, () => ({
@@ -161,11 +167,7 @@ export function registerBreakpointRequests(
     const wanted = args.list('breakpoints', (item) => new Message('function breakpoint', item));
     const asked = wanted.map((one) => ({ one, name: one.text('name').trim() }));
     return set('function', async () => {
-      // Looked up here, where others are answered meanwhile: below it is known already.
-      for (const { name } of asked)
-        await patiently(context, call, 'initialized', () =>
-          guarded(new Message('', {}), name, () => atFunction(context, name)),
-        );
+      for (const { name } of asked) await known(call, () => atFunction(context, name));
       return () => asked.map(({ one, name }) => guarded(one, name, () => atFunction(context, name)));
     });
   });
@@ -188,6 +190,8 @@ export function registerBreakpointRequests(
 /** The deprecated form: bare line numbers. */
 const linesOf = (args: Message): Message[] =>
   args.optionalList('lines', (line) => new Message('breakpoint', { line })) ?? [];
+
+const NO_GUARDS = new Message('breakpoint', {});
 
 const NOWHERE: Place = { kind: 'nowhere' };
 

@@ -4,6 +4,7 @@ import { spanIn, type FileRow, type LineSpan, type Sequence } from './dwarf/line
 import type { FunctionLookup, Place } from './functions';
 import { matchPaths } from './paths';
 import type { AddressRange } from './range-index';
+import { SearchNeeded, type Search, type SearchGate } from './search';
 
 /** A row of a line table, with the addresses that it stands for. */
 export interface LineInfo extends AddressRange {
@@ -28,15 +29,21 @@ const MAX_FILES = 2 ** 20;
 
 /** Source files whose rows are kept: those with breakpoints. */
 const MAX_CACHED_FILES = 32;
+/** Lines whose places are kept, of all files. */
+const MAX_CACHED_LINES = 256;
+/** Steps of a search that are made at once even for those who can wait: milliseconds each at most. */
+const STEPS_AT_ONCE = 8;
 
 export class SourceLines {
   private fileCache: ReadonlyMap<string, readonly number[]> | undefined;
   private readonly infos: UnitInfo[] = [];
-  private readonly rowCache = new Map<string, readonly FileRow[]>();
+  private readonly rowCache = new Map<string, RowSearch>();
+  private readonly places = new Map<string, PlaceSearch>();
 
   constructor(
     private readonly info: DebugInfo,
     private readonly functions: FunctionLookup,
+    private readonly gate?: SearchGate,
   ) {}
 
   files(): string[] {
@@ -79,41 +86,39 @@ export class SourceLines {
     return [...lines];
   }
 
-  /** A function's first line moves behind the prologue, as for a breakpoint on the function. */
+  /** A function's first line moves behind the prologue, as for a breakpoint on the function. Throws SearchNeeded. */
   addressesOf(path: string, line: number): LineAddresses {
-    const rows = this.rowsOf(path);
-    const from = firstFrom(rows, line);
-    const moved = rows[from]?.line;
-    if (moved === undefined) return { line, addresses: [] };
-    const first = new Map<unknown, Place>();
-    for (let i = from; rows[i]?.line === moved; i++) {
-      const place = this.functions.placeOf(rows[i]?.address ?? 0n);
-      const known = first.get(place.instance);
-      if (known === undefined || place.address < known.address) first.set(place.instance, place);
+    const key = `${line} ${path}`;
+    let search = this.places.get(key);
+    if (search === undefined) {
+      const rows = this.rowsOf(path);
+      search = new PlaceSearch(rows, firstFrom(rows, line), this.functions);
+      dropOldest(this.places, MAX_CACHED_LINES);
+      this.places.set(key, search);
     }
-    const places = [...first.values()].map(({ address, isEntry }) =>
-      isEntry ? this.functions.afterPrologue(address) : address,
-    );
-    return { line: moved, addresses: [...new Set(places)].sort((a, b) => (a < b ? -1 : 1)) };
+    this.finish(search);
+    return { line: search.line ?? line, addresses: search.addresses };
   }
 
-  /** Statement rows of all files that the path means, by line. */
+  /** Statement rows of all files that the path means, by line. Throws SearchNeeded. */
   private rowsOf(path: string): readonly FileRow[] {
-    const known = this.rowCache.get(path);
-    if (known !== undefined) return known;
-    const byPath = this.byPath();
-    const rows: FileRow[] = [];
-    for (const match of matchPaths(path, byPath.keys())) {
-      for (const use of byPath.get(match) ?? []) {
-        const found = this.infos[Math.floor(use / MAX_FILES)]?.rowsOf(use % MAX_FILES) ?? [];
-        for (const row of found) rows.push(row);
-      }
+    let search = this.rowCache.get(path);
+    if (search === undefined) {
+      const byPath = this.byPath();
+      const uses = [...matchPaths(path, byPath.keys())].flatMap((match) => byPath.get(match) ?? []);
+      search = new RowSearch(uses, this.infos);
+      dropOldest(this.rowCache, MAX_CACHED_FILES);
+      this.rowCache.set(path, search);
     }
-    rows.sort((a, b) => a.line - b.line);
-    const [oldest] = this.rowCache.keys();
-    if (this.rowCache.size >= MAX_CACHED_FILES && oldest !== undefined) this.rowCache.delete(oldest);
-    this.rowCache.set(path, rows);
-    return rows;
+    this.finish(search);
+    return search.rows;
+  }
+
+  /** A header may be used by thousands of units: who can wait is not kept waiting for them. */
+  private finish(search: Search): void {
+    for (let steps = 1; search.advance() < 1; steps++) {
+      if (this.gate?.defers === true && steps >= STEPS_AT_ONCE) throw new SearchNeeded(search);
+    }
   }
 
   private spanAt(address: bigint): { info: UnitInfo; sequence: Sequence; span: LineSpan } | undefined {
@@ -145,6 +150,76 @@ export class SourceLines {
     return (this.fileCache = files);
   }
 }
+
+/** The rows of a file, unit by unit. */
+class RowSearch implements Search {
+  /** By line, when all is done. */
+  rows: FileRow[] = [];
+  private next = 0;
+
+  constructor(
+    private readonly uses: readonly number[],
+    private readonly infos: readonly UnitInfo[],
+  ) {}
+
+  advance(): number {
+    const use = this.uses[this.next];
+    if (use === undefined) return 1;
+    for (const row of this.infos[Math.floor(use / MAX_FILES)]?.rowsOf(use % MAX_FILES) ?? [])
+      this.rows.push(row);
+    if (++this.next === this.uses.length) this.rows.sort((a, b) => a.line - b.line);
+    return this.next / this.uses.length;
+  }
+}
+
+/** The places of one line: the first in each function, or inlined copy, that it was compiled into. */
+class PlaceSearch implements Search {
+  readonly line: number | undefined;
+  private readonly first = new Map<unknown, Place>();
+  private readonly end: number;
+  private next: number;
+  private found: bigint[] | undefined;
+
+  constructor(
+    private readonly rows: readonly FileRow[],
+    private readonly from: number,
+    private readonly functions: FunctionLookup,
+  ) {
+    this.line = rows[from]?.line;
+    let end = from;
+    while (end < rows.length && rows[end]?.line === this.line) end++;
+    this.end = end;
+    this.next = from;
+  }
+
+  get addresses(): bigint[] {
+    return this.found ?? [];
+  }
+
+  advance(): number {
+    if (this.next < this.end) {
+      const place = this.functions.placeOf(this.rows[this.next++]?.address ?? 0n);
+      const known = this.first.get(place.instance);
+      if (known === undefined || place.address < known.address) this.first.set(place.instance, place);
+      return Math.min(0.99, (this.next - this.from) / (this.end - this.from));
+    }
+    this.found ??= this.placed();
+    return 1;
+  }
+
+  private placed(): bigint[] {
+    const places = [...this.first.values()].map(({ address, isEntry }) =>
+      isEntry ? this.functions.afterPrologue(address) : address,
+    );
+    this.first.clear();
+    return [...new Set(places)].sort((a, b) => (a < b ? -1 : 1));
+  }
+}
+
+const dropOldest = (cache: Map<string, unknown>, max: number): void => {
+  const [oldest] = cache.keys();
+  if (cache.size >= max && oldest !== undefined) cache.delete(oldest);
+};
 
 /** Index of the first row of the line or a later one. */
 const firstFrom = (rows: readonly FileRow[], line: number): number => {

@@ -239,7 +239,7 @@ const makeParts = (elf: ElfFile, options: SymbolFileOptions): FileParts => {
     return symbolsOf(named) ?? SymbolIndex.empty();
   });
   const functions = lazily(() => new FunctionLookup(info(), symbols, names, options.searches));
-  const lines = lazily(() => new SourceLines(info(), functions()));
+  const lines = lazily(() => new SourceLines(info(), functions(), options.searches));
   const frames = lazily(() => {
     const files = debug().elf === elf ? [elf] : [debug().elf, elf];
     return files.flatMap((one) => readFrames(one, keep, attempt));
