@@ -1,19 +1,14 @@
 /** `info TOPIC` of the debug console: what QEMU's monitor and gdb tell under these names. */
 import { userError } from '../base/errors';
 import { dereferenced } from '../inspect/children';
+import { registerIndex } from '../inspect/registers';
 import { integerRegisterNames } from '../isa/registers';
-import { CLINT_BASE } from '../machine/devices/clint';
-import { FINISHER_BASE } from '../machine/devices/finisher';
-import { PLIC_BASE } from '../machine/devices/plic';
-import { RTC_BASE } from '../machine/devices/rtc';
-import { UART_BASE } from '../machine/devices/uart';
-import { RAM_BASE } from '../machine/layout';
-import { virtioSlotBase } from '../machine/devices/virtio/slots';
 import type { Console } from './console-commands';
+import { deviceLines } from './console-devices';
 import { compileValue, type Scope } from './expressions';
 import { wordText } from './format';
 import { mappings, ranges, type Mapping } from './page-list';
-import { privilegeName, registersOf } from './registers';
+import { privilegeName, registersOf, type RegisterGroup, type RegisterRow } from './registers';
 import { baseName, hexAddress, symbolicName, whereabouts } from './symbol-lookup';
 
 type Topic = (console: Console, rest: string) => string;
@@ -44,14 +39,42 @@ export function infoCommand(console: Console, text: string): string {
 /** True for text that goes on an expression: `* 2`, `- 1`; not for `*pointer`. */
 export const cutOperator = (text: string): boolean => /^(?:[-+*/%&|^<>=!?.[]+\s|[/%|^<>=?.[])/u.test(text);
 
-function registers({ scope }: Console): string {
-  const rows = registersOf('integer', scope.view, scope.isTop ? undefined : scope.frame);
-  const width = Math.max(...integerRegisterNames.map((name) => name.length)) + 1;
-  const texts = rows.map(({ name, text, value }) => {
-    const where = value === undefined ? undefined : symbolicName(scope.symbols, value);
+const GROUPS: Readonly<Record<string, readonly RegisterGroup[]>> = {
+  '': ['integer'],
+  all: ['integer', 'float', 'machine', 'supervisor', 'user'],
+  float: ['float'],
+  csr: ['machine', 'supervisor', 'user'],
+};
+
+/** `info registers`, of a group (float, csr, all), or by their names. */
+function registers({ scope }: Console, rest: string): string {
+  const frame = scope.isTop ? undefined : scope.frame;
+  const rowsOf = (groups: readonly RegisterGroup[]): RegisterRow[] =>
+    groups.flatMap((group) => registersOf(group, scope.view, frame));
+  const group = GROUPS[rest];
+  const rows = group === undefined ? named(rowsOf(GROUPS['all'] ?? []), rest) : rowsOf(group);
+  const width = Math.max(...rows.map(({ name }) => name.length)) + 1;
+  const texts = rows.map(({ name, text, value, isAddress }) => {
+    const where = value === undefined || !isAddress ? undefined : symbolicName(scope.symbols, value);
     return `${name.padEnd(width)} ${text}${where === undefined ? '' : ` <${where}>`}`;
   });
-  return [...texts, `mode  ${privilegeName(scope.view.privilege)}`].join('\n');
+  return rest === ''
+    ? [...texts, `mode  ${privilegeName(scope.view.privilege)}`].join('\n')
+    : texts.join('\n');
+}
+
+function named(rows: readonly RegisterRow[], text: string): RegisterRow[] {
+  return text.split(/[\s,]+/u).map((word) => {
+    const name = word.replace(/^\$/u, '');
+    const index = registerIndex(name);
+    const usual = index === undefined ? name : integerRegisterNames[index];
+    const found = rows.find((row) => row.name === usual);
+    if (found !== undefined) return found;
+    throw userError(
+      'COMMAND_ARGUMENT',
+      `there is no register ${name}; there are a0, fa0, mstatus and so on, and the groups float, csr and all`,
+    );
+  });
 }
 
 function mapped(
@@ -69,21 +92,8 @@ function mapped(
   return [head, ...text, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
 }
 
-/** Of QEMU's `virt` board, which the machine is compatible with. */
-const DEVICES: readonly (readonly [string, number, string])[] = [
-  ['finisher', FINISHER_BASE, 'power off and reset (sifive,test)'],
-  ['rtc', RTC_BASE, 'real-time clock (google,goldfish-rtc)'],
-  ['clint', CLINT_BASE, 'timer and software interrupts (riscv,clint0)'],
-  ['plic', PLIC_BASE, 'interrupt controller (riscv,plic0)'],
-  ['uart0', UART_BASE, 'console (ns16550a)'],
-  ['virtio0', virtioSlotBase(0), 'eight virtio-mmio slots, 0x1000 bytes each'],
-  ['ram', RAM_BASE, 'memory'],
-];
-
-function devices(): string {
-  return DEVICES.map(
-    ([name, base, text]) => `${hexAddress(BigInt(base)).padEnd(12)} ${name.padEnd(9)} ${text}`,
-  ).join('\n');
+function devices({ context: { debuggee } }: Console): string {
+  return deviceLines(debuggee.devices()).join('\n');
 }
 
 function addressOf(scope: Scope, text: string, command: string): bigint {

@@ -51,6 +51,8 @@ const FOLLOWED_MAX = 4;
 export class Evaluator {
   /** In sizeof only types count: nothing is read, and every number is 1 (C11, 6.5.3.4). */
   private isUnevaluated = false;
+  /** Places of names: several looks may be needed to tell what one means. */
+  private readonly known = new Map<string, Value>();
 
   constructor(
     private readonly context: ExpressionContext,
@@ -95,7 +97,7 @@ export class Evaluator {
       case 'assign':
         return this.assign(expression);
       case 'sequence':
-        return this.sequence(expression.parts);
+        return defined(expression.parts.map((part) => this.value(part)).at(-1), 'a comma has two sides');
       default:
         return unreachable(expression);
     }
@@ -123,8 +125,14 @@ export class Evaluator {
   }
 
   private variable(name: string): Value | undefined {
-    const variable = this.names.variable(name);
-    if (variable !== undefined) return variable;
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    const found = this.names.variable(name) ?? this.symbolNamed(name);
+    if (found !== undefined) this.known.set(name, found);
+    return found;
+  }
+
+  private symbolNamed(name: string): Value | undefined {
     const symbol = this.names.symbol(name);
     return symbol && this.names.symbolValue(symbol);
   }
@@ -156,8 +164,9 @@ export class Evaluator {
 
   /** The operand beside another one, whose type may say what a name means: `state == RUNNING`. */
   private operandBeside(expression: Expression, other: () => Value | undefined): Operand {
-    if (expression.kind !== 'name' || this.variable(expression.name) !== undefined)
-      return this.operand(expression);
+    if (expression.kind !== 'name') return this.operand(expression);
+    const variable = this.variable(expression.name);
+    if (variable !== undefined) return this.read(decayed(variable));
     // Of the enumerators that have the name, the one of the other side's type is meant.
     const known = other();
     const own = known && this.enumerator(dereferenced(known).type, expression.name);
@@ -258,7 +267,8 @@ export class Evaluator {
     }
     const isEmpty = start === end;
     const first = this.elementOf(value, isEmpty && start > 0n ? start - 1n : start);
-    return first.as(array(first.type, end - start));
+    const language = 'language' in value.plain ? value.plain.language : 'c';
+    return first.as({ ...array(first.type, end - start), language });
   }
 
   /** How many elements there are is a part of the type. */
@@ -406,12 +416,6 @@ export class Evaluator {
     return value.as(array(value.type, number));
   }
 
-  private sequence(parts: readonly Expression[]): Value {
-    const [last, ...before] = [...parts].reverse();
-    for (const part of before.reverse()) this.value(part);
-    return this.value(defined(last, 'a comma has two sides'));
-  }
-
   private assign({ operator, target, value, isPostfix }: Node<'assign'>): Value {
     const { context } = this;
     if (context.write === undefined) {
@@ -419,14 +423,9 @@ export class Evaluator {
     }
     const place = this.value(target);
     const writes = this.writesTo(place, value, operator);
-    const before = isPostfix === true ? this.copy(place) : undefined;
+    const before = isPostfix === true ? operandOf(dereferenced(place)) : undefined;
     context.write(writes);
-    return before ?? this.value(target);
-  }
-
-  private copy(place: Value): Value {
-    const { type, number } = operandOf(dereferenced(place));
-    return this.number(type, number);
+    return before === undefined ? this.value(target) : this.number(before.type, before.number);
   }
 
   /** See assignment(). */

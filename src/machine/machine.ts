@@ -11,7 +11,7 @@ import { Bus } from './bus';
 import { Board } from './board';
 import { CodeCache } from './code';
 import { DEFAULT_QUANTUM, INSTRUCTIONS_PER_TICK, MAX_SLICE, type MachineConfig } from './config';
-import type { DiskContents, Section } from './device';
+import type { DiskContents, Section, SectionData } from './device';
 import { instantiateEngine } from './engine/engine';
 import type { EngineExports } from './engine/module';
 import { Sbi } from './firmware/sbi';
@@ -402,6 +402,16 @@ export class Machine {
     this.board.restore(state.sections);
     this.harts.restoreBlocks(state.harts, state.current, state.quantumLeft);
     this.deadlinesDirty = true;
+  }
+
+  /** What each device holds now; looking changes nothing (I6). */
+  deviceStates(): { name: string; base: number; sizeBytes: number; state: SectionData }[] {
+    return [...this.board.devices]
+      .sort((a, b) => a.base - b.base)
+      .map((device) => {
+        const { name, base, sizeBytes } = device;
+        return { name, base, sizeBytes, state: device.save().data };
+      });
   }
 
   /** 16 hex digits over harts, RAM, devices, disks and time; equal for equal states. */

@@ -8,7 +8,7 @@ import type { Instret, PhysAddr } from '../base/brand';
 import type { Event } from '../base/events';
 import type { CheckpointArchive, SaveJob } from '../checkpoint/archive';
 import type { SavedAs } from '../checkpoint/tree';
-import type { DiskContents } from '../machine/device';
+import type { DiskContents, SectionData } from '../machine/device';
 import type { SavedCheckpoint } from './saved-state';
 import type { SaveCheckpointOptions } from './saving';
 
@@ -139,6 +139,15 @@ export interface ConsoleOutput {
   readonly reset: boolean;
 }
 
+/** What a device holds, by the names under which it is saved. */
+export interface DeviceState {
+  readonly name: string;
+  /** Physical. */
+  readonly base: number;
+  readonly sizeBytes: number;
+  readonly state: SectionData;
+}
+
 export interface Debuggee {
   readonly hartCount: number;
   readonly now: Instret;
@@ -212,6 +221,8 @@ export interface Debuggee {
   consoleInput(bytes: Uint8Array): void;
   /** All that the console had shown by now. */
   consoleHistory(): Uint8Array;
+  /** Memory-mapped devices as they are now, in the order of their addresses. */
+  devices(): readonly DeviceState[];
   /** 16 hex digits over the whole guest state: harts, RAM, devices, disks. */
   stateHash(): string;
 

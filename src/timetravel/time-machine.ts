@@ -14,6 +14,7 @@ import type {
   CheckpointInfo,
   ConsoleOutput,
   Debuggee,
+  DeviceState,
   Hit,
   HartView,
   HostClock,
@@ -144,6 +145,8 @@ export class TimeMachine implements Debuggee {
   readPhysical(address: PhysAddr, length: number): Uint8Array | undefined {
     return this.recording.machine.looks.physical(address, length);
   }
+
+  devices = (): readonly DeviceState[] => this.recording.machine.deviceStates();
 
   stateHash(): string {
     return this.recording.machine.stateHash();

@@ -291,6 +291,7 @@ export class FakeDebuggee implements Debuggee {
   }
 
   consoleHistory = (): Uint8Array => Uint8Array.from(this.output);
+  devices = () => [];
   stateHash = (): string => this.now.toString(16).padStart(16, '0');
   dispose(): void {
     this.disposed = true;

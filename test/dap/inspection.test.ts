@@ -119,7 +119,7 @@ describe('dap: variables', () => {
     await assert.rejects(set(mstatus, 'MPP', '4'), { code: 'FIELD_RANGE' });
   });
 
-  it('of outer frames are what can be known of them, and read-only', async () => {
+  it('of outer frames are what can be known of them, and their pc is read-only', async () => {
     const { client } = await inAdd();
     const [, main] = await client.frames();
     const body = await client.request<DebugProtocol.ScopesResponse['body']>('scopes', { frameId: main?.id });
@@ -130,7 +130,7 @@ describe('dap: variables', () => {
       `0x${demo().at('afterAdd').toString(16).padStart(16, '0')}`,
     );
     assert(registers.some(({ value }) => value === 'unavailable'));
-    const args = { variablesReference: reference, name: 's1', value: '1' };
+    const args = { variablesReference: reference, name: 'pc', value: '2' };
     await assert.rejects(client.request('setVariable', args), { code: 'FRAME_NOT_TOP' });
   });
 

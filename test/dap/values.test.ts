@@ -292,7 +292,7 @@ describe('dap: variables of a compiled program', () => {
     assert.match(await answer('info line'), new RegExp(`^line ${lineOf('STOP')} of values\\.c`, 'u'));
     assert.match(await answer('info registers'), /^zero.*\nra .*<look\+0x[0-9a-f]+>\nsp /u);
     assert.match(await answer('info tlb'), /no translation/u);
-    assert.match(await answer('info devices'), /0x10000000 +uart0/u);
+    assert.match(await answer('info devices'), /0x10000000-0x100000ff +uart0/u);
     assert.match(await answer('info checkpoints'), /instruction 0/u);
     assert.match(await answer('help'), /x\/4xw ADDR/u);
     assert.match(await answer('bt'), /^#0 0x[0-9a-f]+ look .*\n#1 /u);

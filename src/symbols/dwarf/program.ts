@@ -43,6 +43,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
   readonly threadLocalNamed: (name: string) => bigint | undefined;
   private readonly names: NameIndex;
   private readonly types = new TypeReader(this);
+  private lastBody: { readonly address: bigint; readonly die: Die | undefined } | undefined;
 
   constructor(options: ProgramOptions) {
     this.info = options.info;
@@ -169,6 +170,12 @@ export class DwarfProgram implements TypedSymbols, Meaning {
   }
 
   bodyAt(address: bigint): Die | undefined {
+    // Each variable of a frame asks for the same one, and a condition each time that its breakpoint is hit.
+    if (this.lastBody?.address !== address) this.lastBody = { address, die: this.findBody(address) };
+    return this.lastBody.die;
+  }
+
+  private findBody(address: bigint): Die | undefined {
     for (const { found, unit } of this.functionsAt(address)) {
       if (found.call === undefined) return this.attempt(() => Die.at({ unit, offset: found.offset }));
     }
