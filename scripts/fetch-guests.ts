@@ -5,6 +5,8 @@
  * machine's package state is neither read nor changed. What is there already is not fetched again: a second run needs
  * no network.
  *
+ * With --debug also that kernel's debug information, of which the package has a gigabyte.
+ *
  * Result: see test/support/guests.ts for the paths.
  */
 import { execFileSync } from 'node:child_process';
@@ -19,7 +21,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { guest, guestFolder, guestPath, type GuestName } from '../test/support/guests';
 import { linuxInitrd, moduleInitrd, type KernelModule } from '../test/support/initrd';
 import { readKallsyms, systemMap } from './kallsyms';
@@ -148,6 +150,32 @@ function install(root: string): void {
   put(guestPath('linux-image'), image);
 }
 
+/** The kernel and the wanted modules with their debug information, of the very build that is there. */
+function fetchDebug(): void {
+  const version = /Linux version (\S+)/.exec(readFileSync(guestPath('linux-image'), 'latin1'))?.[1] ?? '';
+  const target = dirname(guestPath('linux-debug'));
+  const work = mkdtempSync(join(guestFolder, 'debug-'));
+  try {
+    const options = aptOptions(work);
+    run('apt-get', [...options, '-qq', 'update'], work);
+    console.log(`guests: fetching the debug information of Linux ${version}`);
+    run('apt-get', [...options, '-qq', 'download', `linux-image-${version}-dbg`], work);
+    const modules = readFileSync(orderFile, 'utf8').trim().split('\n');
+    // File names may have - where module names have _.
+    const patterns = ['*/boot/vmlinux-*', ...modules.map((name) => `*/${name.replaceAll('_', '?')}.ko`)];
+    const wanted = patterns.map((pattern) => `'${pattern}'`).join(' ');
+    run('sh', ['-c', `dpkg-deb --fsys-tarfile *.deb | tar x --wildcards ${wanted}`], work);
+    mkdirSync(target, { recursive: true });
+    for (const entry of readdirSync(work, { withFileTypes: true, recursive: true })) {
+      if (!entry.isFile() || !/^vmlinux-|\.ko$/.test(entry.name)) continue;
+      const name = entry.name.endsWith('.ko') ? entry.name.replaceAll('-', '_') : 'vmlinux';
+      renameSync(join(entry.parentPath, entry.name), join(target, name));
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
 /** Made anew each time, since its recipe is part of this repository; written only if it differs. */
 function makeInitrds(): void {
   const order = readFileSync(orderFile, 'utf8').trim().split('\n');
@@ -180,6 +208,7 @@ function main(): void {
     }
   }
   makeInitrds();
+  if (process.argv.includes('--debug') && guest('linux-debug') === undefined) fetchDebug();
   console.log(`guests: ready in ${guestFolder}`);
 }
 

@@ -17,6 +17,8 @@ const paths = {
   'linux-image': join(guestFolder, 'linux/Image'),
   /** Symbols of that kernel (`address type name` lines), from its own kallsyms; it always runs at its link addresses. */
   'system-map': join(guestFolder, 'linux/System.map'),
+  /** The same kernel with debug information, and its modules beside it: only after `npm run guests -- --debug`. */
+  'linux-debug': join(guestFolder, 'linux/debug/vmlinux'),
   /** Busybox with a shell on the console: see test/support/initrd.ts. */
   'linux-initrd': join(guestFolder, 'initrd.cpio'),
   /** The same with the modules virtio_mmio, virtio_blk, virtio-rng and ext4, loaded by the command `load-modules`. */
