@@ -2,7 +2,7 @@
  * What is within a value: members (those of anonymous structs as if they were the outer one's), bases, elements, what a
  * pointer points to, the variant that a Rust enum is. Elements come in pages; nothing is read before it is asked for.
  */
-import type { Member, StructType, Variant } from '../symbols/types';
+import type { Language, Member, PointerType, StructType, Variant } from '../symbols/types';
 import { elementType, plain, sizeOf, countOf, type PlainType } from './type-layout';
 import { isMissing, Value, type Missing } from './value';
 import { unavailable } from './value-bits';
@@ -41,7 +41,8 @@ export function shapeOf(value: Value): Shape {
     case 'pointer': {
       const target = followed(value);
       if (target === undefined) return NOTHING;
-      if (type.flavour !== 'pointer' || target.plain.kind === 'struct') return shapeOf(target);
+      if (isReference(type)) return shapeOf(target);
+      if (target.plain.kind === 'struct') return shapeOf(target);
       return { named: 1, indexed: 0 };
     }
     default:
@@ -94,6 +95,11 @@ export function dereferenced(value: Value): Value {
   return new Value(type.target, location, value.frame);
 }
 
+/** C++'s references, and what Rust's programmers use as if it were the value itself: `&T`, `&mut T`, `Box<T>`. */
+export const isReference = (type: PointerType): boolean =>
+  type.flavour !== 'pointer' ||
+  (type.language === 'rust' && /^(?:&|alloc::boxed::Box<)/u.test(type.name ?? ''));
+
 export function namedChildren(value: Value): Child[] {
   const type = value.plain;
   if (type.kind === 'struct') return structChildren(value, type, '.');
@@ -101,7 +107,7 @@ export function namedChildren(value: Value): Child[] {
   const target = followed(value);
   if (target === undefined) return [];
   const inner = target.plain;
-  if (type.flavour !== 'pointer') return namedChildren(target);
+  if (isReference(type)) return namedChildren(target);
   if (inner.kind === 'struct' && sliceOf(target) === undefined) return structChildren(target, inner, '->');
   if (inner.kind === 'struct') return [];
   return [{ name: '*', value: target, kind: 'target', access: '*', isArtificial: false }];
@@ -112,7 +118,7 @@ export function elements(value: Value, start: number, count: number): Child[] {
   const type = value.plain;
   if (type.kind === 'pointer') {
     const target = followed(value);
-    const isSeen = type.flavour !== 'pointer' || target?.plain.kind === 'struct';
+    const isSeen = isReference(type) || target?.plain.kind === 'struct';
     return target === undefined || !isSeen ? [] : elements(target, start, count);
   }
   const slice = sliceOf(value);
@@ -141,7 +147,7 @@ function structChildren(value: Value, type: StructType, dot: string): Child[] {
   for (const member of allMembers(value, type)) {
     if (found.length >= MEMBERS_MAX) break;
     if (member.name !== undefined || member.isBase) {
-      found.push(childOf(value, member, dot));
+      found.push(childOf(value, member, dot, type.language));
       continue;
     }
     const inner = memberValue(value, member);
@@ -165,8 +171,10 @@ function flat(value: Value, type: StructType, dot: string, depth: number): Child
   });
 }
 
-function childOf(value: Value, member: Member, dot: string): Child {
-  const name = member.name ?? baseName(member);
+function childOf(value: Value, member: Member, dot: string, language?: Language): Child {
+  const own = member.name ?? baseName(member);
+  // The fields of tuples, as Rust has them.
+  const name = language === 'rust' ? own.replace(/^__(?=\d+$)/u, '') : own;
   return {
     name,
     value: memberValue(value, member),
@@ -275,18 +283,57 @@ export function memberNames(type: PlainType, depth = 0): string[] {
   return [...names, ...type.staticMembers.map((one) => one.name)].slice(0, MEMBERS_MAX);
 }
 
-/** Rust's fat pointers (`&[T]`, `&str`, `Box<[T]>`): where the first element is, and how many there are. */
-export function sliceOf(
-  value: Value,
-): { readonly first: Value; readonly count: number; readonly isText: boolean } | undefined {
+export interface Slice {
+  readonly first: Value;
+  readonly count: number;
+  readonly isText: boolean;
+}
+
+/** Rust's fat pointers (`&[T]`, `&str`, `Box<[T]>`), `Vec<T>` and `String`: the first element, and how many there are. */
+export function sliceOf(value: Value): Slice | undefined {
   const type = value.plain;
-  if (type.kind !== 'struct' || type.language !== 'rust' || type.members.length !== 2) return undefined;
-  const pointer = type.members.find(({ name }) => name === 'data_ptr');
-  const length = type.members.find(({ name }) => name === 'length');
+  if (type.kind !== 'struct' || type.language !== 'rust') return undefined;
+  const name = type.name ?? '';
+  if (name.startsWith('alloc::vec::Vec<')) return vectorOf(value, type);
+  const [only] = type.members;
+  if (name === 'alloc::string::String' && only?.name === 'vec') {
+    const bytes = sliceOf(memberValue(value, only));
+    return bytes && { ...bytes, isText: true };
+  }
+  if (type.members.length !== 2) return undefined;
+  const pointer = type.members.find((one) => one.name === 'data_ptr');
+  const length = type.members.find((one) => one.name === 'length');
   if (pointer === undefined || length === undefined) return undefined;
-  const first = targetOf(memberValue(value, pointer));
-  const count = memberValue(value, length).number();
+  const isText = /(?:^|[ &<])str(?:,.*)?>?$/u.test(name);
+  return slice(memberValue(value, pointer), memberValue(value, length), isText);
+}
+
+/** The pointer is within several structures, which change from one version of the library to the next. */
+function vectorOf(value: Value, type: StructType): Slice | undefined {
+  const [buffer, length] = ['buf', 'len'].map((name) => memberNamed(value, name));
+  const pointer = buffer && pointerWithin(buffer);
+  const element = type.templateParameters.find(({ name }) => name === 'T')?.type;
+  const found = pointer && length && slice(pointer, length, false);
+  return found && element && { ...found, first: found.first.as(element) };
+}
+
+/** The first pointer that is in a structure, or in one within it. */
+export function pointerWithin(value: Value, depth = 0): Value | undefined {
+  const type = value.plain;
+  if (type.kind === 'pointer') return value;
+  if (type.kind !== 'struct' || depth > DEPTH_MAX) return undefined;
+  for (const member of type.members.slice(0, MEMBERS_MAX)) {
+    const found = pointerWithin(memberValue(value, member), depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function slice(pointer: Value, length: Value, isText: boolean): Slice | undefined {
+  const first = targetOf(pointer);
+  const count = length.number();
   if (isMissing(first) || typeof count !== 'bigint' || first.address === undefined) return undefined;
-  const isText = /(?:^|[ &<])str(?:,.*)?>?$/u.test(type.name ?? '');
-  return { first, count: Math.min(Number(count), Number.MAX_SAFE_INTEGER), isText };
+  // Of what is not yet there: no program has so much memory.
+  if (count < 0n || count >= 1n << 47n) return undefined;
+  return { first, count: Number(count), isText };
 }

@@ -37,6 +37,7 @@ import {
   type Expression,
   type UnaryOperator,
 } from './expression-syntax';
+import { isVariant, rustMember, throughReferences } from './rust-values';
 import { registerValue } from './register-values';
 import { array, elementType, plain, pointerTo, sizeOf } from './type-layout';
 import { typeText } from './type-names';
@@ -237,7 +238,8 @@ export class Evaluator {
     return this.elementOf(dereferenced(this.value(base)), number);
   }
 
-  private elementOf(value: Value, index: bigint): Value {
+  private elementOf(given: Value, index: bigint): Value {
+    const value = throughReferences(given);
     const { plain: type } = value;
     if (type.kind === 'array') {
       const lower = type.dimensions[0]?.lower ?? 0n;
@@ -292,8 +294,7 @@ export class Evaluator {
     }
     const { plain: type } = value;
     if (type.kind === 'struct' && type.byteSize === undefined) throw incomplete(typeText(value.type));
-    const tuple = /^\d+$/u.test(name) ? memberNamed(value, `__${name}`) : undefined;
-    const found = memberNamed(value, name) ?? tuple;
+    const found = memberNamed(value, name) ?? rustMember(value, name);
     if (found === undefined) throw noMember(value.type, name);
     return this.names.defined(found, value.type, name);
   }
@@ -373,7 +374,7 @@ export class Evaluator {
     if (operator === '||') return this.truth(isTrue(this.operand(left)) || isTrue(this.operand(right)));
     if (operator === '@') return this.repeat(left, right);
     if (operator === '==' || operator === '!=') {
-      const same = this.compareText(left, right);
+      const same = this.compareText(left, right) ?? this.compareVariant(left, right);
       if (same !== undefined) return this.truth(same === (operator === '=='));
     }
     return this.combined(
@@ -394,6 +395,14 @@ export class Evaluator {
   private combined(operator: Arithmetic, left: Operand, right: Operand): Value {
     const { type, number } = combine(operator, left, right, this.frame);
     return this.number(type, number);
+  }
+
+  /** `shape == Empty`, `next == None`: whether a Rust enumeration is that variant, whatever is in it. */
+  private compareVariant(left: Expression, right: Expression): boolean | undefined {
+    const isOpen = (one: Expression): boolean => one.kind === 'name' && this.lookUp(one.name) === undefined;
+    const [variant, other] = isOpen(left) ? [left, right] : [right, left];
+    if (variant.kind !== 'name' || !isOpen(variant) || isOpen(other)) return undefined;
+    return isVariant(dereferenced(this.value(other)), variant.name);
   }
 
   /** `name == "init"` compares what is written there: addresses of literals mean nothing here. */

@@ -102,13 +102,31 @@ class Parser extends TypeReader {
 
   private binary(level: number): Expression {
     const operators = LEVELS[level];
-    if (operators === undefined) return this.unary();
+    if (operators === undefined) return this.converted();
     let left = this.binary(level + 1);
     for (;;) {
       const operator = operators.find((one) => this.accept(one));
       if (operator === undefined) return left;
       left = { kind: 'binary', operator, left, right: this.binary(level + 1) };
     }
+  }
+
+  /** Rust's `value as u64`, also `as *const Task`. */
+  private converted(): Expression {
+    let operand = this.unary();
+    while (this.next.kind === 'name' && this.next.text === 'as') {
+      this.position++;
+      let depth = 0;
+      for (; this.accept('*'); depth++) {
+        const { text, column } = this.take('name', "'const' or 'mut' is missing");
+        if (text !== 'const' && text !== 'mut') throw syntax("'const' or 'mut' is missing", column);
+      }
+      const { text: name, column } = this.take('name', 'the name of a type is missing');
+      let type: TypeSyntax = { kind: 'named', name, column };
+      for (; depth > 0; depth--) type = { kind: 'pointer', to: type, isReference: false };
+      operand = { kind: 'cast', type, operand };
+    }
+    return operand;
   }
 
   private unary(): Expression {

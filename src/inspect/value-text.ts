@@ -2,10 +2,11 @@
  * Values on one line, as the programmers of their language expect them: `{next = 0x80001234, name = "init"}`,
  * `0x80002000 <trap_handler>`, `65 'A'`, `Some(5)`. Bounded in length and depth, and only reads what it shows.
  */
-import type { BaseType, EnumType, StructType } from '../symbols/types';
+import type { BaseType, EnumType, PointerType, StructType } from '../symbols/types';
 import {
   dereferenced,
   elements,
+  isReference,
   lengthOf,
   namedChildren,
   shapeOf,
@@ -16,6 +17,7 @@ import {
 } from './children';
 import { floatNumberText } from './floats';
 import { charKind, charText, isPrintable, quoted, readCString } from './strings';
+import { sharedOf } from './rust-values';
 import { plain, sizeOf } from './type-layout';
 import { isMissing, type Missing, type Scalar, type Value } from './value';
 import { ones } from './value-bits';
@@ -69,7 +71,7 @@ class Writer {
       case 'array':
         return this.array(value, depth);
       case 'pointer':
-        return type.flavour === 'pointer' ? this.pointer(value) : this.reference(value, depth);
+        return this.isFollowed(type) ? this.reference(value, depth) : this.pointer(value);
       case 'function':
         return this.named(value.address ?? 0n);
       case 'void':
@@ -82,6 +84,8 @@ class Writer {
   private scalar(value: Value): string {
     const type = value.plain;
     if (type.kind === 'base' && type.encoding === 'complexFloat') return this.complex(value, type.byteSize);
+    // Nothing is read for nothing: `()`.
+    if (type.kind === 'base' && type.byteSize === 0) return type.name;
     const number = value.number();
     if (typeof number === 'object') return missingText(number);
     return this.number(value, number);
@@ -106,6 +110,9 @@ class Writer {
       }
       if (type.encoding === 'float') return floatNumberText(Number(number), type.byteSize);
       if (charKind(type) !== undefined) return `${number} '${charText(Number(number) & 0xff, "'")}'`;
+      // C++ has numbers of that kind, Rust only characters.
+      if (type.name === 'char' && type.encoding === 'utf' && type.byteSize === 4)
+        return `'${charText(Number(number), "'")}'`;
       if (type.encoding === 'utf') return `${number} '${charText(Number(number), "'")}'`;
     }
     return number.toString();
@@ -151,9 +158,20 @@ class Writer {
     return name === undefined ? text : `${text} <${name}>`;
   }
 
+  /** A format asks for the number that a reference of Rust is. */
+  private isFollowed(type: PointerType): boolean {
+    return isReference(type) && (type.flavour !== 'pointer' || this.options.format === undefined);
+  }
+
   private reference(value: Value, depth: number): string {
     const target = targetOf(value);
     if (isMissing(target)) return missingText(target);
+    const type = value.plain;
+    if (type.kind === 'pointer' && type.flavour === 'pointer') {
+      if (depth > this.depthMax) return '...';
+      const mark = /^&(?:mut )?/u.exec(type.name ?? '')?.[0] ?? '';
+      return `${mark}${this.text(target, depth + 1)}`;
+    }
     return depth > this.depthMax ? '...' : this.text(dereferenced(value), depth + 1);
   }
 
@@ -228,7 +246,8 @@ class Writer {
       }
       const head = kind === 'base' ? `<${name}>${between}` : between === '' ? '' : `${name}${between}`;
       this.used += head.length + 2;
-      texts.push(`${head}${this.text(value, depth + 1)}`);
+      const text = name === 'vtable' ? this.pointer(value) : this.text(value, depth + 1);
+      texts.push(`${head}${text}`);
     }
     return texts.join(', ');
   }
@@ -237,22 +256,38 @@ class Writer {
     const slice = sliceOf(value);
     if (slice?.isText === true) {
       const count = Math.min(slice.count, TEXT_BYTES_MAX);
-      const bytes = value.frame.read(slice.first.address ?? 0n, count);
+      const bytes = count === 0 ? NO_BYTES : value.frame.read(slice.first.address ?? 0n, count);
       if (bytes !== undefined) return quoted(bytes, count === slice.count);
     }
     if (slice !== undefined) return this.list(value, slice.count, '[]', depth);
     const variant = type.variantPart && variantOf(value);
     if (type.variantPart !== undefined && variant === undefined) return '<variant not known>';
-    const path = variant === undefined ? (type.name ?? '') : (variant.members[0]?.name ?? variant.name ?? '');
-    const name = lastSegment(path);
+    const name =
+      variant === undefined
+        ? rustStructName(type.name ?? '')
+        : (variant.members[0]?.name ?? variant.name ?? '');
     const children = namedChildren(value);
+    const shared = sharedOf(value);
+    if (shared !== undefined && depth < this.depthMax) return `${name}(${this.text(shared, depth + 1)})`;
+    const [only] = children;
+    if (only !== undefined && WRAPPERS.has(name)) return this.text(only.value, depth);
     if (children.length === 0) return name === '' ? '()' : name;
-    if (depth >= this.depthMax) return `${name}{...}`;
-    const isTuple = children.every((child) => /^(?:__)?\d+$/u.test(child.name));
-    if (isTuple) return `${name.startsWith('(') ? '' : name}(${this.members(children, '', depth)})`;
-    return `${name} {${this.members(children, ': ', depth)}}`;
+    if (depth >= this.depthMax) return `${name}${name === '' ? '' : ' '}{...}`;
+    // Libraries' own wrappings of one value are no structures for a person: `Cell(3)`, `AtomicU32(7)`.
+    const isWrapping =
+      only !== undefined && children.length === 1 && /^(?:core|alloc|std)::/u.test(type.name ?? '');
+    const isTuple =
+      children.every((child) => /^\d+$/u.test(child.name)) || (isWrapping && variant === undefined);
+    if (isTuple)
+      return `${name}(${this.members(children, '', depth)}${name === '' && children.length === 1 ? ',' : ''})`;
+    return `${name}${name === '' ? '' : ' '}{ ${this.members(children, ': ', depth)} }`;
   }
 }
+
+const NO_BYTES = new Uint8Array(0);
+
+/** What the library wraps everything in, and what says nothing to a person. */
+const WRAPPERS: ReadonlySet<string> = new Set(['UnsafeCell', 'ManuallyDrop', 'NonNull', 'Unique']);
 
 /** A struct of which nothing is there says so once. */
 function wholeMissing(value: Value): Missing | undefined {
@@ -263,12 +298,12 @@ function wholeMissing(value: Value): Missing | undefined {
   return isMissing(found) ? found : undefined;
 }
 
-/** `core::option::Option<u32>` is an `Option<u32>`. */
-function lastSegment(path: string): string {
-  const generic = path.indexOf('<');
-  const head = generic < 0 ? path : path.slice(0, generic);
-  const tail = generic < 0 ? '' : path.slice(generic);
-  return head.slice(head.lastIndexOf(':') + 1) + tail;
+/** `Point` of `kernel::shapes::Point<u8>`, `dyn Device` of `&mut dyn kernel::Device`; '' for tuples. */
+function rustStructName(path: string): string {
+  if (path.startsWith('(')) return '';
+  const mark = /^(?:&(?:mut )?|\*(?:const|mut) )?(?:dyn )?/u.exec(path)?.[0] ?? '';
+  const [head = ''] = path.slice(mark.length).split('<');
+  return `${mark}${head.slice(head.lastIndexOf(':') + 1)}`;
 }
 
 /** The name of a number; of flags all names (`A | B`), and what is left over in hexadecimal. */

@@ -142,6 +142,8 @@ export class Value {
   bits(): Bits | Missing {
     const count = this.bitSize ?? 8 * (this.byteSize ?? 0);
     if (this.byteSize === undefined) return unavailable('the size of its type is not known');
+    // Rust's `()`: there is nothing that memory could refuse to give.
+    if (count === 0 && this.location.kind === 'memory') return { value: 0n, known: 0n };
     return readBits(this.location, this.frame, this.bitOffset, count);
   }
 

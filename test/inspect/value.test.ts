@@ -280,7 +280,7 @@ describe('lines of values', () => {
     const point = t.struct('demo::Point', 8, [t.member('x', t.rustU32, 0), t.member('y', t.rustU32, 4)], {
       language: 'rust',
     });
-    assert.equal(show(point, t.words(4, 1, 2)), 'Point {x: 1, y: 2}');
+    assert.equal(show(point, t.words(4, 1, 2)), 'Point { x: 1, y: 2 }');
   });
 
   it('name types as C does', () => {

@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Context } from 'mocha';
+import { skipBecause } from '../../support/tools';
 import { cached } from '../builds';
 
 const run = promisify(execFile);
@@ -61,6 +63,12 @@ function findTools(): RustTools | undefined {
     if (existsSync(join(library, 'core/src/lib.rs'))) return { rustc, version: ask('-vV'), library };
   }
   return undefined;
+}
+
+/** Skips where no compiler has its library's sources. */
+export function requireRust(context: Context): void {
+  if (rustTools() === undefined)
+    skipBecause(context, 'no rustc with the sources of its library (Debian: rustc and rust-src)');
 }
 
 let making: Promise<string> | undefined;

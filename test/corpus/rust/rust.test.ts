@@ -3,14 +3,14 @@
  * a compiler that brings the sources of its library. CHRONOVISOR_CORPUS=all takes the full product of flags, and
  * CHRONOVISOR_RUSTC another compiler than that of the path.
  */
-import { requireTool, skipBecause } from '../../support/tools';
+import { requireTool } from '../../support/tools';
 import { defined } from '../../../src/base/errors';
 import { GCC } from '../builds';
 import { GDB, QEMU } from '../judge';
 import { describeCorpus } from '../suite';
 import { acceptedOfRust } from './accepted';
 import { built, chosenBuilds, LD, rustSources, UNOPTIMISED } from './rust-builds';
-import { rustTools } from './rust-library';
+import { requireRust, rustTools } from './rust-library';
 
 describeCorpus('corpus in Rust', {
   builds: chosenBuilds(),
@@ -20,8 +20,7 @@ describeCorpus('corpus in Rust', {
   stopsMin: 200,
   require: (context) => {
     requireTool(context, GCC, LD, GDB, QEMU);
-    if (rustTools() === undefined)
-      skipBecause(context, 'no rustc with the sources of its library (Debian: rustc and rust-src)');
+    requireRust(context);
   },
   built: (build) => built(build, defined(rustTools())),
 });
