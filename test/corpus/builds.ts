@@ -52,6 +52,7 @@ const CHOSEN: readonly Build[] = [
   build('gcc', '-O0 -gdwarf-4'),
   build('gcc', '-O1 -gdwarf-4 -gsplit-dwarf'),
   build('gcc', '-O2 -gdwarf-4 -gsplit-dwarf -fdebug-types-section'),
+  build('gcc', '-O0 -gdwarf-4 -flto'),
   build('gcc', '-Os -gdwarf-4 -flto'),
   build('gcc', '-O1 -gdwarf-5 -fomit-frame-pointer'),
   build('gcc', '-O0 -gdwarf-5 -gsplit-dwarf'),
