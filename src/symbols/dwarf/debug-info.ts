@@ -97,7 +97,8 @@ export class UnitInfo {
     const { unit, info } = this;
     if (this.functionCache === undefined) {
       this.functionCache = (unit && info.attempt(() => readFunctions(unit))) ?? [];
-      info.remember(this, unit ? unit.header.end - unit.header.offset : 0);
+      const size = unit ? unit.header.end - unit.header.offset : 0;
+      info.remember(this, size + FUNCTION_WEIGHT * this.functionCache.length);
     }
     return this.functionCache;
   }
@@ -144,6 +145,8 @@ export class UnitInfo {
 
 /** Bytes in memory for each byte of a line program, with rows as objects. Measured with a kernel's tables. */
 const ROW_WEIGHT = 40;
+/** Bytes in memory for each function, with its ranges and their index. */
+const FUNCTION_WEIGHT = 600;
 /** Bytes of units and line tables that stay in memory once read: what a few source files need. */
 const MAX_REMEMBERED = 64 * 2 ** 20;
 
