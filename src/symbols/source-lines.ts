@@ -1,6 +1,7 @@
 /** Source lines to addresses and back. Addresses are those of the file (no load bias). */
 import type { DebugInfo, UnitInfo } from './dwarf/debug-info';
-import { spanIn, type FileRow, type LineSpan, type Sequence } from './dwarf/line-table';
+import { spanIn, type LineSpan, type Sequence } from './dwarf/line-table';
+import { FileRows } from './file-rows';
 import type { FunctionLookup, Place } from './functions';
 import { matchPaths } from './paths';
 import type { AddressRange } from './range-index';
@@ -81,9 +82,7 @@ export class SourceLines {
 
   /** Lines with code of a file (matched as in addressesOf), ascending. */
   linesOf(path: string): number[] {
-    const lines = new Set<number>();
-    for (const { line } of this.rowsOf(path)) lines.add(line);
-    return [...lines];
+    return [...this.rowsOf(path).lines];
   }
 
   /** A function's first line moves behind the prologue, as for a breakpoint on the function. Throws SearchNeeded. */
@@ -91,8 +90,7 @@ export class SourceLines {
     const key = `${line} ${path}`;
     let search = this.places.get(key);
     if (search === undefined) {
-      const rows = this.rowsOf(path);
-      search = new PlaceSearch(rows, firstFrom(rows, line), this.functions);
+      search = new PlaceSearch(this.rowsOf(path), line, this.functions);
       dropOldest(this.places, MAX_CACHED_LINES);
       this.places.set(key, search);
     }
@@ -100,8 +98,8 @@ export class SourceLines {
     return { line: search.line ?? line, addresses: search.addresses };
   }
 
-  /** Statement rows of all files that the path means, by line. Throws SearchNeeded. */
-  private rowsOf(path: string): readonly FileRow[] {
+  /** Statement rows of all files that the path means. Throws SearchNeeded. */
+  private rowsOf(path: string): FileRows {
     let search = this.rowCache.get(path);
     if (search === undefined) {
       const byPath = this.byPath();
@@ -153,8 +151,7 @@ export class SourceLines {
 
 /** The rows of a file, unit by unit. */
 class RowSearch implements Search {
-  /** By line, when all is done. */
-  rows: FileRow[] = [];
+  readonly rows = new FileRows();
   private next = 0;
 
   constructor(
@@ -166,8 +163,8 @@ class RowSearch implements Search {
     const use = this.uses[this.next];
     if (use === undefined) return 1;
     for (const row of this.infos[Math.floor(use / MAX_FILES)]?.rowsOf(use % MAX_FILES) ?? [])
-      this.rows.push(row);
-    if (++this.next === this.uses.length) this.rows.sort((a, b) => a.line - b.line);
+      this.rows.add(row);
+    this.next++;
     return this.next / this.uses.length;
   }
 }
@@ -176,20 +173,17 @@ class RowSearch implements Search {
 class PlaceSearch implements Search {
   readonly line: number | undefined;
   private readonly first = new Map<unknown, Place>();
-  private readonly end: number;
-  private next: number;
+  private readonly rows: BigUint64Array;
+  private next = 0;
   private found: bigint[] | undefined;
 
   constructor(
-    private readonly rows: readonly FileRow[],
-    private readonly from: number,
+    rows: FileRows,
+    from: number,
     private readonly functions: FunctionLookup,
   ) {
-    this.line = rows[from]?.line;
-    let end = from;
-    while (end < rows.length && rows[end]?.line === this.line) end++;
-    this.end = end;
-    this.next = from;
+    this.line = rows.lineFrom(from);
+    this.rows = rows.addressesOf(this.line);
   }
 
   get addresses(): bigint[] {
@@ -197,11 +191,13 @@ class PlaceSearch implements Search {
   }
 
   advance(): number {
-    if (this.next < this.end) {
-      const place = this.functions.placeOf(this.rows[this.next++]?.address ?? 0n);
+    const address = this.rows[this.next];
+    if (address !== undefined) {
+      this.next++;
+      const place = this.functions.placeOf(address);
       const known = this.first.get(place.instance);
       if (known === undefined || place.address < known.address) this.first.set(place.instance, place);
-      return Math.min(0.99, (this.next - this.from) / (this.end - this.from));
+      return Math.min(0.99, this.next / this.rows.length);
     }
     this.found ??= this.placed();
     return 1;
@@ -219,16 +215,4 @@ class PlaceSearch implements Search {
 const dropOldest = (cache: Map<string, unknown>, max: number): void => {
   const [oldest] = cache.keys();
   if (cache.size >= max && oldest !== undefined) cache.delete(oldest);
-};
-
-/** Index of the first row of the line or a later one. */
-const firstFrom = (rows: readonly FileRow[], line: number): number => {
-  let low = 0;
-  let high = rows.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((rows[middle]?.line ?? 0) < line) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 };
