@@ -22,6 +22,7 @@ import type { SearchGate } from './search';
 import { SourceLines, type LineAddresses, type LineInfo } from './source-lines';
 import { SymbolIndex, type NamedSymbol } from './symbol-index';
 import type { Symbols } from './symbols';
+import { ThreadLocals } from './thread-locals';
 import type { Type } from './types';
 import type { FunctionScope, FunctionTypeOf, NamedConstant, TypedSymbols, Variable } from './variables';
 
@@ -40,6 +41,7 @@ interface FileParts {
   readonly elf: ElfFile;
   readonly warnings: string[];
   readonly symbols: () => SymbolIndex;
+  readonly threadLocals: () => ThreadLocals;
   readonly functions: () => FunctionLookup;
   readonly lines: () => SourceLines;
   readonly frames: () => readonly FrameTable[];
@@ -57,7 +59,7 @@ export class SymbolFile implements Symbols, TypedSymbols {
         inGuest: (address) => this.inGuest(address),
         inFile: (address) => this.inFile(address),
         symbolNamed: (name) => this.parts.symbols().named(name),
-        threadLocalNamed: (name) => this.parts.symbols().threadLocal(name),
+        threadLocals: this.parts.threadLocals,
       }),
   );
 
@@ -234,10 +236,9 @@ const makeParts = (elf: ElfFile, options: SymbolFileOptions): FileParts => {
     });
   });
   const symbolsOf = (one: ElfFile): SymbolIndex | undefined => attempt(() => new SymbolIndex(one));
-  const symbols = lazily(() => {
-    const named = hasSymbols(elf) ? elf : debug().elf;
-    return symbolsOf(named) ?? SymbolIndex.empty();
-  });
+  const named = lazily(() => (hasSymbols(elf) ? elf : debug().elf));
+  const symbols = lazily(() => symbolsOf(named()) ?? SymbolIndex.empty());
+  const threadLocals = lazily(() => new ThreadLocals(named()));
   const functions = lazily(() => new FunctionLookup(info(), symbols, names, options.searches));
   const lines = lazily(() => new SourceLines(info(), functions(), options.searches));
   const frames = lazily(() => {
@@ -245,7 +246,7 @@ const makeParts = (elf: ElfFile, options: SymbolFileOptions): FileParts => {
     return files.flatMap((one) => readFrames(one, keep, attempt));
   });
   const names = lazily(() => new NameIndex(info(), options.searches));
-  return { elf, warnings, symbols, functions, lines, frames, info, names, attempt };
+  return { elf, warnings, symbols, threadLocals, functions, lines, frames, info, names, attempt };
 };
 
 const hasSymbols = (elf: ElfFile): boolean => elf.sections.some((section) => section.type === SHT.symtab);

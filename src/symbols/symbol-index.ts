@@ -76,7 +76,6 @@ export class SymbolIndex {
   /** Open addressing: row + 1 of the symbol that is meant by a name; 0 is empty. */
   private readonly byName: Uint32Array;
   private readonly code = lazily(() => this.codeRows());
-  private readonly threadLocals = new Map<string, bigint>();
 
   /** For a file whose symbol table cannot be read. */
   static empty(): SymbolIndex {
@@ -104,11 +103,6 @@ export class SymbolIndex {
   named(name: string): NamedSymbol | undefined {
     const row = (this.byName[this.slotOf(bytesOf(name), 0)] ?? 0) - 1;
     return row < 0 ? undefined : this.symbol(row);
-  }
-
-  /** Of a thread-local variable that all object files share: how far from the beginning of a thread's block it lies. */
-  threadLocal(name: string): bigint | undefined {
-    return this.threadLocals.get(name);
   }
 
   /** Addresses of all functions of a name (several when local ones share it). */
@@ -153,8 +147,6 @@ export class SymbolIndex {
       const kind = kindOf(info & 15);
       const section = view.getUint16(at + 6, true);
       const nameOffset = view.getUint32(at, true);
-      if ((info & 15) === STT.tls && info >> 4 !== STB.local && section !== SHN.undef && moved === undefined)
-        this.threadLocals.set(stringAt(strings, nameOffset), view.getBigUint64(at + 8, true));
       if (kind < 0 || section === SHN.undef || isNoise(strings, nameOffset)) continue;
       this.table[row] = table;
       this.nameAt[row] = nameOffset;

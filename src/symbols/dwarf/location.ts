@@ -127,7 +127,8 @@ class FrameScope implements ExpressionScope {
   }
 
   threadLocal(offset: bigint): bigint | undefined {
-    return threadLocalAddress(this.place.frame, offset);
+    const { frame, meaning } = this.place;
+    return threadLocalAddress(frame, meaning.threadLocals().offsetMeant(offset));
   }
 
   baseType(offset: number): ValueType | undefined {

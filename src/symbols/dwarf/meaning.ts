@@ -1,4 +1,5 @@
 /** What the readers of types, variables and scopes share, and how they reach each other: one for a file at a place. */
+import type { ThreadLocals } from '../thread-locals';
 import type { Type } from '../types';
 import type { FrameContext, Variable } from '../variables';
 import type { DebugInfo } from './debug-info';
@@ -27,6 +28,7 @@ export interface Meaning {
   /** Addresses of the file to those of the guest, and back. */
   readonly inGuest: (address: bigint) => bigint;
   readonly inFile: (address: bigint) => bigint;
+  readonly threadLocals: () => ThreadLocals;
   /** The type that an entry describes. */
   typeAt(die: Die): Type;
   /** The type that an entry has by DW_AT_type (also of what it completes); `void` without one. */
@@ -42,8 +44,6 @@ export interface Meaning {
   symbolAddress(name: string): bigint | undefined;
   /** The same of one that all object files share: what the linker took a declaration for. */
   sharedSymbolAddress(name: string): bigint | undefined;
-  /** Of one that is thread-local: from the beginning of the thread's block on. */
-  threadLocalNamed(name: string): bigint | undefined;
   /** The function that was compiled to the code at an address of the file (not one inlined there). */
   bodyAt(address: bigint): Die | undefined;
 }

@@ -4,6 +4,7 @@
  */
 import type { NamedSymbol } from '../symbol-index';
 import { byteSizeOf } from '../type-size';
+import type { ThreadLocals } from '../thread-locals';
 import type { EnumType, Type } from '../types';
 import type { FunctionScope, FunctionTypeOf, NamedConstant, TypedSymbols, Variable } from '../variables';
 import { passedValue } from './call-sites';
@@ -28,7 +29,7 @@ export interface ProgramOptions {
   readonly inFile: (address: bigint) => bigint;
   /** Of the ELF symbol table, as it is in the file. */
   readonly symbolNamed: (name: string) => NamedSymbol | undefined;
-  readonly threadLocalNamed: (name: string) => bigint | undefined;
+  readonly threadLocals: () => ThreadLocals;
 }
 
 /** More in one unit are damage. */
@@ -40,7 +41,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
   readonly inGuest: (address: bigint) => bigint;
   readonly inFile: (address: bigint) => bigint;
   private readonly symbolNamed: (name: string) => NamedSymbol | undefined;
-  readonly threadLocalNamed: (name: string) => bigint | undefined;
+  readonly threadLocals: () => ThreadLocals;
   private readonly names: NameIndex;
   private readonly types = new TypeReader(this);
   private lastBody: { readonly address: bigint; readonly die: Die | undefined } | undefined;
@@ -52,7 +53,7 @@ export class DwarfProgram implements TypedSymbols, Meaning {
     this.inGuest = options.inGuest;
     this.inFile = options.inFile;
     this.symbolNamed = options.symbolNamed;
-    this.threadLocalNamed = options.threadLocalNamed;
+    this.threadLocals = options.threadLocals;
   }
 
   scopesAt(pc: bigint): FunctionScope[] {

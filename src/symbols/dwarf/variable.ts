@@ -37,7 +37,7 @@ export const makeVariable = (
         const constant = die.find(AT.constValue);
         if (constant !== undefined) return constantLocation(constant, byteSizeOf(type()));
         return (
-          threadLocalLocation(die, place) ??
+          threadLocalLocation(die, place, isGlobal) ??
           locateElsewhere(die, meaning, (definition) => locateAttribute(definition, AT.location, place))
         );
       });
@@ -86,16 +86,21 @@ const numberBytes = (value: bigint, byteSize: number): Uint8Array => {
 
 /**
  * Compilers for bare metal give thread-local variables no location at all: the linker knows of those that it has in its table
- * by name how far from tp they lie.
+ * by name how far from tp they lie. Those within functions have names there that only the compiler knows.
  */
-const threadLocalLocation = (die: Die, place: Place): Location | undefined => {
-  if (die.find(AT.external) === undefined) return undefined;
+const threadLocalLocation = (die: Die, place: Place, isGlobal: boolean): Location | undefined => {
+  const isShared = die.find(AT.external) !== undefined;
+  if (!isShared && !isGlobal) return undefined;
   const linkage = die.find(AT.linkageName) ?? die.find(AT.mipsLinkageName);
   const name = linkage === undefined ? die.anyName : die.unit.text(linkage.value);
-  const offset = name === undefined ? undefined : place.meaning.threadLocalNamed(name);
+  const file = isShared ? undefined : fileOf(die);
+  const offset = name === undefined ? undefined : place.meaning.threadLocals().offsetOf(name, file);
   const address = offset === undefined ? undefined : threadLocalAddress(place.frame, offset);
   return address === undefined ? undefined : { kind: 'memory', address };
 };
+
+/** As symbol tables have it, without folders. */
+const fileOf = ({ unit }: Die): string => unit.name.replace(/^.*\//u, '');
 
 /** What has no location here: declared only, and defined elsewhere; or optimised away. */
 const locateElsewhere = (

@@ -20,7 +20,7 @@ export const SHT = {
   nobits: 8,
   dynsym: 11,
 } as const;
-export const SHF = { write: 1, alloc: 2, execinstr: 4, compressed: 0x800 } as const;
+export const SHF = { write: 1, alloc: 2, execinstr: 4, tls: 0x400, compressed: 0x800 } as const;
 export const SHN = { undef: 0, loreserve: 0xff00, abs: 0xfff1, common: 0xfff2, xindex: 0xffff } as const;
 export const STT = {
   notype: 0,
