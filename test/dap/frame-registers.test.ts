@@ -105,4 +105,37 @@ describe('dap: registers of outer frames', () => {
     assert.equal((await client.request<{ value: string }>('setVariable', args)).value, '0x000000000000004e');
     await client.request('disconnect');
   });
+
+  it('are told from others that have the same value', async function () {
+    requireTool(this, GCC);
+    const client = await stoppedAt(compileGuest(FRAMES_C, GCC, ['-O2']), FRAMES_C, 'INNER');
+    const names = ['base', 'far'];
+    for (const name of names) await set(client, 2, name, '1000');
+    for (const [changed, other] of [names, names.toReversed()]) {
+      await set(client, 2, changed ?? '', '-7');
+      assert.equal(await read(client, 2, changed ?? ''), '-7');
+      assert.equal(await read(client, 2, other ?? ''), '1000');
+      await set(client, 2, changed ?? '', '1000');
+    }
+    await client.request('disconnect');
+  });
+
+  it('are changed in the hart where nobody has saved them, and refused where more would change', async function () {
+    requireTool(this, GCC);
+    const client = await stoppedAt(compileGuest(FRAMES_C, GCC, ['-O2']), FRAMES_C, 'INNER');
+    const { id: frameId } = (await client.frames())[2] ?? {};
+    const evaluate = (expression: string) =>
+      client.request<{ result: string }>('evaluate', { expression, frameId, context: 'repl' });
+    for (const register of ['$s9', '$fs9']) {
+      await evaluate(`${register} = 5`);
+      for (const frame of [0, 2]) assert.equal(await read(client, frame, register), '5');
+    }
+    const frames = await client.frames();
+    // What the frame's pc and its stack are found by.
+    for (const register of ['$ra', '$sp']) {
+      await assert.rejects(evaluate(`${register} = 0x80000000`), { code: 'FRAME_REGISTER' });
+    }
+    assert.deepEqual(await client.frames(), frames);
+    await client.request('disconnect');
+  });
 });
