@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { boot } from './boot';
 import { checkpoint } from './checkpoint';
+import { conditions } from './conditions';
 import { harts } from './harts';
 import { launch } from './launch';
 import { loops } from './loops';
@@ -16,7 +17,10 @@ import { seek } from './seek';
 import { symbols, SYMBOLS_ONCE, symbolsOnce } from './symbols';
 import { meets, type Bench, type BenchResult, type Figure } from './types';
 
-const benches: Readonly<Record<string, Bench>> = { loops, boot, checkpoint, seek, launch, harts, symbols };
+const benches: Readonly<Record<string, Bench>> = {
+  ...{ loops, boot, checkpoint, seek, launch, harts },
+  ...{ conditions, symbols },
+};
 
 const machine = (): string =>
   `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}, ` +
