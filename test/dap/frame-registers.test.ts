@@ -132,8 +132,8 @@ describe('dap: registers of outer frames', () => {
     }
     const frames = await client.frames();
     // What the frame's pc and its stack are found by.
-    for (const register of ['$ra', '$sp']) {
-      await assert.rejects(evaluate(`${register} = 0x80000000`), { code: 'FRAME_REGISTER' });
+    for (const change of ['$ra = $ra + 2', '$ra = 0x80000000', '$sp = $sp + 16']) {
+      await assert.rejects(evaluate(change), { code: 'FRAME_REGISTER' });
     }
     assert.deepEqual(await client.frames(), frames);
     await client.request('disconnect');

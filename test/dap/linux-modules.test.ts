@@ -29,9 +29,9 @@ for (const layout of ['OLD', 'NEW']) {
       const run = (tool: string, ...args: string[]): string =>
         execFileSync(tool, args, { cwd: folder, encoding: 'utf8' });
       const target = ['-march=rv64gc_zifencei', '-mabi=lp64d', '-mcmodel=medany', '-ffreestanding', '-g'];
-      run(GCC, ...target, '-O1', '-msmall-data-limit=0', '-c', sample, '-o', 'sample.ko');
+      run(GCC, ...target, '-O1', '-msmall-data-limit=0', '-c', sample, '-o', 'sample-one.ko');
       const places = ['-Ttext=0x80200000', '-Tdata=0x80201000', '-e', 'sample_init'];
-      run('riscv64-unknown-elf-ld', ...places, 'sample.ko', '-o', 'sample.elf');
+      run('riscv64-unknown-elf-ld', ...places, 'sample-one.ko', '-o', 'sample.elf');
       run('riscv64-unknown-elf-objcopy', '-O', 'binary', 'sample.elf', 'sample.bin');
       const [, init = ''] = /Entry point address:\s*(\S+)/u.exec(run('readelf', '-h', 'sample.elf')) ?? [];
       const defines = [`-DINIT=${init}`, `-DIMAGE="${into('sample.bin')}"`, `-D${layout}`];
@@ -48,7 +48,7 @@ for (const layout of ['OLD', 'NEW']) {
 
     async function launched(): Promise<DapClient> {
       const client = clientOf(createSession());
-      const symbolFiles = [{ file: into('sample.ko') }];
+      const symbolFiles = [{ file: into('sample-one.ko') }];
       await client.launch({ program: into('kernel.elf'), firmware: 'none', memory: '16M', symbolFiles });
       return client;
     }
@@ -57,12 +57,12 @@ for (const layout of ['OLD', 'NEW']) {
       const client = await launched();
       const [work] = await client.breakpoints(sample, lineOf('WORK'), lineOf('DONE'));
       assert.equal(work?.verified, false);
-      assert.match(work.message ?? '', /has not loaded sample\.ko/u);
+      assert.match(work.message ?? '', /has not loaded sample-one\.ko/u);
       await client.request('configurationDone');
       await client.event('stopped');
       assert.equal(await client.where(), `sample_work:${lineOf('WORK')}`);
       const asked = ['info address sample_work', 'info address sample_count'];
-      const added = `add-symbol-file ${into('sample.ko')} 0x80200000 -s .data 0x80201000`;
+      const added = `add-symbol-file ${into('sample-one.ko')} 0x80200000 -s .data 0x80201000`;
       const told = execFileSync(
         'gdb-multiarch',
         ['-q', '-nx', '-batch', '-ex', added, ...asked.flatMap((one) => ['-ex', one])],
@@ -82,7 +82,7 @@ for (const layout of ['OLD', 'NEW']) {
       const events = client.events<{ breakpoint: { id: number; verified: boolean } }>('breakpoint');
       assert(events.some(({ breakpoint }) => breakpoint.id === work.id && breakpoint.verified));
       const modules = client.events<{ reason: string; module: { name: string } }>('module');
-      assert(modules.some(({ reason, module }) => reason === 'changed' && module.name === 'sample.ko'));
+      assert(modules.some(({ reason, module }) => reason === 'changed' && module.name === 'sample-one.ko'));
       await client.reverseContinue();
       assert.match(await client.evaluate('sample_count'), /^40\b/u);
       await client.request('disconnect');

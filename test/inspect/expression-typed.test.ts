@@ -29,6 +29,11 @@ const pair = t.struct('(u32, u8)', 8, [t.member('__0', t.rustU32, 0), t.member('
   language: 'rust',
 });
 
+const bits = t.struct('bits', 8, [
+  t.member('narrow', t.uint, 0, { bitSize: 31 }),
+  t.member('whole', t.uint, 4, { bitSize: 32 }),
+]);
+
 const bytes = [
   ...[...t.words(4, 7, 5), ...t.words(8, 0x1234), ...t.text('init'), 0, 0, 0, ...t.words(2, 1, 2, 3, 4)],
   ...[...t.words(4, 33, 0), ...t.words(8, AT)],
@@ -42,6 +47,7 @@ const variables: readonly Variable[] = [
   t.variable('pair', pair, t.memory(AT + 64n)),
   t.variable('to', t.pointer(t.pointer(pair)), { kind: 'register', number: 12 }),
   t.variable('gone', t.int, { kind: 'optimizedOut' }),
+  t.variable('bits', bits, { kind: 'value', bytes: Uint8Array.of(1, 0, 0, 0, 1, 0, 0, 0) }),
   // Rust: `let y = 4; let y = y + 1;`
   t.variable('y', t.int, { kind: 'value', bytes: Uint8Array.of(4, 0, 0, 0) }),
   t.variable('y', t.int, { kind: 'value', bytes: Uint8Array.of(5, 0, 0, 0) }),
@@ -104,6 +110,11 @@ describe('expressions with types', () => {
     ['slice[1]', '200'],
     ['slice[1..3]', '[200, 300]'],
     ['pair.0', '100'],
+    // C11, 6.3.1.1: an int has all values of the one, not of the other.
+    ['-bits.narrow', '-1'],
+    ['-bits.whole', '4294967295'],
+    ['bits.narrow > -1', '1'],
+    ['bits.whole > -1', '0'],
     ['to.0', '100'],
     ['to.__1', '200'],
   ];

@@ -13,7 +13,18 @@ const LINK = ['-nostdlib', '-static', '-ffreestanding', '-fno-builtin'];
 const CXX = ['-fno-rtti', '-fno-exceptions', '-fno-threadsafe-statics'];
 
 const C_NAMES = [
-  ...['only_inlined', 'sometimes', 'vfs_read', 'vfs_write', 'first', 'second', 'apart', '_start', 'none'],
+  ...[
+    'only_inlined',
+    'sometimes',
+    'vfs_read',
+    'vfs_write',
+    'first',
+    'second',
+    'apart',
+    'begins',
+    '_start',
+    'none',
+  ],
 ];
 const CXX_NAMES = [
   ...['larger', 'ns::larger', 'larger<int>', 'ns::larger<long>', 'ns::Box<int, 4>::sum', 'sum', 'Box::sum'],
@@ -69,12 +80,14 @@ describe('breakpoints on functions', function () {
     ['gcc-O0', ELF_GCC, ['-gdwarf-5', '-O0']],
     ['gcc-O1', ELF_GCC, ['-gdwarf-5', '-O1']],
     ['gcc-O2', ELF_GCC, ['-gdwarf-4', '-O2']],
+    ['gcc-Og-frames', ELF_GCC, ['-gdwarf-5', '-Og', '-fno-omit-frame-pointer', '-finline-functions']],
+    ['gcc-dropped', ELF_GCC, ['-gdwarf-5', '-O1', '-ffunction-sections', '-Wl,--gc-sections']],
     ['gcc-Os', ELF_GCC, ['-gdwarf-5', '-Os']],
     ['clang-O0', CLANG, [...CLANG_TARGET, '-gdwarf-5', '-O0']],
   ];
   for (const [name, compiler, flags] of C_BUILDS) {
     it(`${name}: also those that there are only inlined`, () => {
-      const path = build(name, compiler, flags, ['first.c', 'second.c']);
+      const path = build(name, compiler, flags, ['first.c', 'second.c', 'third.c']);
       assert.deepEqual(ours(path, C_NAMES), ofGdb(path, C_NAMES));
     });
   }
@@ -86,7 +99,7 @@ describe('breakpoints on functions', function () {
   ];
   for (const [name, flags] of MARKED) {
     it(`${name}: each is in the function, and there are as many as GDB has`, () => {
-      const path = build(name, CLANG, [...CLANG_TARGET, ...flags], ['first.c', 'second.c']);
+      const path = build(name, CLANG, [...CLANG_TARGET, ...flags], ['first.c', 'second.c', 'third.c']);
       const file = open(path);
       const judged = ofGdb(path, C_NAMES);
       C_NAMES.forEach((one, i) => {

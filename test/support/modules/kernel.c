@@ -33,7 +33,7 @@ struct module {
 };
 
 struct list_head modules = {&modules, &modules};
-static struct module sample = {.name = "sample", .sect_attrs = &sections, .init = (int (*)(void))INIT};
+static struct module sample = {.name = "sample_one", .sect_attrs = &sections, .init = (int (*)(void))INIT};
 
 extern char image[], image_end[];
 __asm__(".section .rodata\n.globl image, image_end\nimage: .incbin \"" IMAGE "\"\nimage_end:\n.text");
