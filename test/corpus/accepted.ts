@@ -53,11 +53,21 @@ export const ofOptimised: readonly Accepted[] = [
   {
     reason:
       'GDB tells a variable of an inlined function a second time, outside of its block, as optimised out',
-    matches: ({ kind }) => kind === 'repeated',
+    matches: ({ kind, gdb, isInlined }) => kind === 'repeated' && gdb === '<optimized out>' && isInlined,
   },
 ];
 
 export const accepted: readonly Accepted[] = [
+  {
+    // GDB 13, dwarf2_find_location_expression: the base is added `if (!baton->from_dwo && kind == DEBUG_LOC_OFFSET_PAIR)`.
+    reason:
+      'GDB 13 adds no base to the DW_LLE_offset_pair that clang writes into split files; ours is what it says of the same code not split',
+    matches: ({ kind, build, gdb, isOfTwin }) =>
+      kind === 'value' &&
+      /^clang .*-gdwarf-5 -gsplit-dwarf/.test(build) &&
+      gdb === '<optimized out>' &&
+      isOfTwin,
+  },
   ...ofOptimised,
   {
     reason: 'a nullptr_t has no size in the debug information; GDB reads four bytes of something',
@@ -130,12 +140,41 @@ export const accepted: readonly Accepted[] = [
       kind === 'value' && name === 'bit_fields' && path === 'local' && gdb === '<unreadable>',
   },
   {
-    reason: 'GDB tells of a variable whose block ends before, as optimised out',
-    matches: ({ kind, build, function: name, path, gdb }) =>
-      kind === 'missing' &&
+    reason:
+      'of a program linked as one GDB tells variables of blocks that lie elsewhere, as optimised out, where the source has none',
+    matches: ({ kind, build, gdb, isOutOfScope }) =>
+      (kind === 'missing' || kind === 'repeated') &&
       build.includes('-flto') &&
-      `${name} ${path}` === 'pointers i' &&
+      gdb === '<optimized out>' &&
+      isOutOfScope,
+  },
+  {
+    reason:
+      'of a program linked as one GDB tells a variable of another block a second time, which has the name of one around it',
+    matches: ({ kind, build, function: name, path, gdb }) =>
+      kind === 'repeated' &&
+      build.includes('-flto') &&
+      `${name} ${path}` === 'blocks value' &&
       gdb === '<optimized out>',
+  },
+  {
+    reason:
+      'of a program linked as one GDB tells parameters of constructors for all variants too, as optimised out',
+    matches: ({ kind, build, function: name, gdb }) =>
+      kind === 'repeated' &&
+      /^gcc .*-flto/.test(build) &&
+      /(?:^|::)(\w+)::~?\1$/.test(name) &&
+      gdb === '<optimized out>',
+  },
+  {
+    reason:
+      'of a program linked as one GDB misses a block that lies beside the one around it; ours has the address that it computes',
+    matches: ({ kind, build, function: name, path, gdb, ours }) =>
+      kind === 'value' &&
+      /^gcc -O1 .*-flto/.test(build) &&
+      `${name} ${path}` === 'ids task' &&
+      gdb === '<optimized out>' &&
+      /^2147\d{6}$/.test(ours),
   },
   {
     reason: 'of a program linked as one GDB tells variables by another unit',

@@ -33,6 +33,8 @@ export interface Build {
   readonly name: string;
   readonly compiler: 'gcc' | 'clang';
   readonly flags: readonly string[];
+  /** Its code is made in the way that split files need, although it has none. */
+  readonly isTwin?: boolean;
 }
 
 const build = (compiler: Build['compiler'], text: string): Build => ({
@@ -53,6 +55,7 @@ const CHOSEN: readonly Build[] = [
   build('gcc', '-O1 -gdwarf-4 -gsplit-dwarf'),
   build('gcc', '-O2 -gdwarf-4 -gsplit-dwarf -fdebug-types-section'),
   build('gcc', '-O0 -gdwarf-4 -flto'),
+  build('gcc', '-O1 -gdwarf-5 -flto'),
   build('gcc', '-Os -gdwarf-4 -flto'),
   build('gcc', '-O1 -gdwarf-5 -fomit-frame-pointer'),
   build('gcc', '-O0 -gdwarf-5 -gsplit-dwarf'),
@@ -85,6 +88,17 @@ function product(): Build[] {
   return found;
 }
 
+/**
+ * The same code with debug information that GDB 13 reads better: it cannot follow clang's location lists in split files of
+ * DWARF 5. Without optimisation there are none.
+ */
+export function twinOf({ compiler, flags }: Build): Build | undefined {
+  const isUnread = compiler === 'clang' && ['-gdwarf-5', '-gsplit-dwarf'].every((one) => flags.includes(one));
+  if (!isUnread || flags.includes('-O0')) return undefined;
+  const left = flags.filter((flag) => flag !== '-gsplit-dwarf');
+  return { ...build(compiler, left.join(' ')), isTwin: true };
+}
+
 /** `CHRONOVISOR_CORPUS`: `all`, or a part of the names of builds. */
 export function chosenBuilds(choice = process.env['CHRONOVISOR_CORPUS']): readonly Build[] {
   if (choice === undefined) return CHOSEN;
@@ -101,6 +115,8 @@ interface Command {
 }
 
 const isSplit = ({ flags }: Build): boolean => flags.includes('-gsplit-dwarf');
+/** Through assembly, and not relaxed. */
+const isAssembled = (what: Build): boolean => isSplit(what) || what.isTwin === true;
 const objectOf = (source: string): string => source.replace(/\.\w+$/, '.o');
 
 /** What makes the object, one after the other. */
@@ -109,11 +125,11 @@ function compileCommands(what: Build, source: string): Command[] {
   const language = source.endsWith('.cpp') ? CPP : source.endsWith('.c') ? ['-std=gnu17'] : [];
   const tool = compiler === 'gcc' ? GCC : CLANG;
   // Without relaxation .debug_info of clang is complete: lld 14 leaves lengths as they are.
-  const own = compiler === 'gcc' && !isSplit(what) ? [] : ['-mno-relax'];
+  const own = compiler === 'gcc' && !isAssembled(what) ? [] : ['-mno-relax'];
   const target = [...(compiler === 'gcc' ? [] : ['--target=riscv64-unknown-elf']), ...own, ...TARGET];
   const path = join(sourceFolder, source);
   const object = objectOf(source);
-  if (!isSplit(what)) {
+  if (!isAssembled(what)) {
     return [{ tool, arguments: [...target, ...flags, ...language, '-c', path, '-o', object] }];
   }
   if (language.length === 0) return [{ tool, arguments: [...target, '-c', path, '-o', object] }];
@@ -128,7 +144,7 @@ function linkCommand(what: Build, objects: readonly string[], output: string): C
   const { compiler, flags } = what;
   if (compiler === 'gcc') {
     const options = ['-nostdlib', `-Wl,-T,${SCRIPT}`, '-Wl,--no-warn-rwx-segments', '-Wl,--build-id=none'];
-    if (isSplit(what)) options.push('-Wl,--no-relax');
+    if (isAssembled(what)) options.push('-Wl,--no-relax');
     return {
       tool: GCC,
       arguments: [...TARGET, ...flags, ...options, ...objects, '-lgcc', '-o', output],
@@ -168,7 +184,7 @@ export async function built(what: Build): Promise<Built> {
     const inFolder = ({ tool, arguments: given }: Command): Promise<unknown> => run(tool, given, { cwd });
     for (const [index, steps] of commands.entries()) {
       for (const step of steps) await inFolder(step);
-      if (steps.length > 1) await splitObject(join(cwd, objects[index] ?? ''));
+      if (isSplit(what) && steps.length > 1) await splitObject(join(cwd, objects[index] ?? ''));
     }
     await inFolder(link);
   });

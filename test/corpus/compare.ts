@@ -18,6 +18,11 @@ export interface Difference {
   readonly ours: string;
   /** Ours is what GDB says of this variable somewhere in the program without optimisation. */
   readonly isKnown: boolean;
+  /** Ours is what GDB says of it at the same stop of the program with this code whose debug information is not split. */
+  readonly isOfTwin: boolean;
+  readonly isInlined: boolean;
+  /** The program without optimisation has stops at this line of the function, and at none of them this variable. */
+  readonly isOutOfScope: boolean;
 }
 
 export interface Counts {
@@ -29,17 +34,27 @@ export interface Counts {
   tailFrames: number;
 }
 
-type Where = Pick<Difference, 'build' | 'pc' | 'frame' | 'function'>;
+interface Where extends Pick<Difference, 'build' | 'pc' | 'frame' | 'function'> {
+  readonly line?: number;
+  readonly isInlined?: boolean;
+  /** Paths of values and what the twin's are. */
+  readonly twin?: ReadonlySet<string>;
+}
 
 /** What GDB told of variables in a program that was not optimised: there it knows all of them everywhere. */
 export class Truth {
   private readonly known = new Set<string>();
+  /** Functions and lines; then with variables, too. */
+  private readonly lines = new Set<string>();
 
   constructor(stops: readonly JudgedStop[]) {
     for (const { frames } of stops) {
-      for (const { name, blocks } of frames) {
-        for (const { variables } of blocks) {
-          for (const variable of variables) this.add(lastName(bareName(name)), variable.name, variable.tree);
+      for (const { name, line, blocks } of frames) {
+        const of = lastName(bareName(name));
+        this.lines.add(`${of} ${line}`);
+        for (const variable of blocks.flatMap(({ variables }) => variables)) {
+          this.lines.add(`${of} ${line} ${variable.name}`);
+          this.add(of, variable.name, variable.tree);
         }
       }
     }
@@ -47,6 +62,12 @@ export class Truth {
 
   has(name: string, path: string, value: string): boolean {
     return this.known.has(`${lastName(bareName(name))} ${path} ${value}`);
+  }
+
+  /** False where nothing is known of the line. */
+  isOutOfScope(name: string, line: number, variable: string): boolean {
+    const place = `${lastName(bareName(name))} ${line}`;
+    return this.lines.has(place) && !this.lines.has(`${place} ${variable}`);
   }
 
   private add(name: string, path: string, tree: Tree): void {
@@ -68,9 +89,12 @@ export class Comparison {
   constructor(
     readonly build: string,
     private readonly truth: Truth,
+    /** Of a program with the same code, whose debug information is not split. */
+    private readonly twins?: readonly JudgedStop[],
   ) {}
 
   stop({ pc, frames }: JudgedStop, ours: readonly OurFrame[]): void {
+    const twin = this.twins?.[this.counts.stops];
     this.counts.stops++;
     // Frames that GDB makes up for functions that are gone; they have no registers of their own.
     const judged = { pc, frames: frames.filter(({ tail }) => !tail) };
@@ -93,7 +117,8 @@ export class Comparison {
         this.note(where, 'frames', '', namesOf(judged.frames), namesOf(ours));
         return;
       }
-      this.frame(where, theirs, own);
+      const told = toldIn(twin?.frames[frames.indexOf(theirs)], theirs);
+      this.frame({ ...where, ...told, line: theirs.line, isInlined: theirs.inline }, theirs, own);
     }
   }
 
@@ -116,19 +141,29 @@ export class Comparison {
     own: readonly Variable[],
     context: OurFrame['context'],
   ): void {
-    const left = [...own];
-    for (const variable of theirs) {
-      const at = left.findIndex(({ name }) => name === variable.name);
-      const [found] = at < 0 ? [] : left.splice(at, 1);
-      if (found === undefined) {
-        const isRepeated = isGone(variable.tree) && own.some(({ name }) => name === variable.name);
-        const kind = isRepeated ? 'repeated' : 'missing';
-        this.note(where, kind, variable.name, textOf(variable.tree), '');
-        continue;
+    const left = own.map((variable) => ({
+      name: variable.name,
+      tree: treeOf(Value.of(variable, context)),
+    }));
+    theirs.forEach((variable, index) => {
+      const isNamed = ({ name }: { readonly name: string }): boolean => name === variable.name;
+      const at = left.findIndex(isNamed);
+      const found = left[at];
+      // Of more than we have one that is gone is the odd one, if ours is not.
+      const isOdd =
+        isGone(variable.tree) &&
+        found !== undefined &&
+        !isGone(found.tree) &&
+        theirs.slice(index).filter(isNamed).length > left.filter(isNamed).length;
+      if (found === undefined || isOdd) {
+        const kind = isGone(variable.tree) && own.some(isNamed) ? 'repeated' : 'missing';
+        this.note(where, kind, variable.name, isGone(variable.tree) ? GONE : textOf(variable.tree), '');
+        return;
       }
+      left.splice(at, 1);
       this.counts.variables++;
-      this.tree(where, variable.name, variable.tree, treeOf(Value.of(found, context)));
-    }
+      this.tree(where, variable.name, variable.tree, found.tree);
+    });
     for (const { name } of left) this.note(where, 'extra', name, '', 'a variable');
   }
 
@@ -161,10 +196,36 @@ export class Comparison {
     if (!isSame(gdb, ours)) this.note(where, 'value', path, textOf(gdb), textOf(ours));
   }
 
-  private note(where: Where, kind: Difference['kind'], path: string, gdb: string, ours: string): void {
+  private note(
+    { twin, line = 0, isInlined = false, ...where }: Where,
+    kind: Difference['kind'],
+    path: string,
+    gdb: string,
+    ours: string,
+  ): void {
     const isKnown = kind === 'value' && this.truth.has(where.function, path, ours);
-    this.differences.push({ ...where, kind, path, gdb, ours, isKnown });
+    const isOfTwin = kind === 'value' && twin?.has(`${path} ${ours}`) === true;
+    const isOutOfScope = this.truth.isOutOfScope(where.function, line, path);
+    this.differences.push({ ...where, kind, path, gdb, ours, isKnown, isOfTwin, isInlined, isOutOfScope });
   }
+}
+
+/** All values in the twin's frame, if it stands at the same line of the same function. */
+function toldIn(twin: JudgedFrame | undefined, frame: JudgedFrame): Pick<Where, 'twin'> {
+  if (twin?.name !== frame.name || twin.line !== frame.line || twin.inline !== frame.inline) return {};
+  const told = new Set<string>();
+  const visit = (path: string, tree: Tree): void => {
+    // Where a location ends before the value does GDB makes a pointer of the rest.
+    told.add(
+      `${path} ${textOf(tree).replaceAll('{"error":"synthetic pointer"}', '{"gone":"optimized out"}')}`,
+    );
+    if (typeof tree === 'string') return;
+    if ('struct' in tree) for (const [name, member] of tree.struct) visit(`${path}.${name}`, member);
+    else if ('array' in tree) tree.array[1].forEach((element, index) => visit(`${path}[${index}]`, element));
+    else if ('target' in tree && tree.target !== null) visit(`*${path}`, tree.target);
+  };
+  for (const { name, tree } of twin.blocks.flatMap(({ variables }) => variables)) visit(name, tree);
+  return { twin: told };
 }
 
 function sameFrame(judged: Pick<JudgedStop, 'frames'>, ours: readonly OurFrame[], index: number): boolean {
@@ -211,12 +272,14 @@ const NOT_KEPT = /^the (value at the entry of the function|caller's argument) is
 const MISTYPED = /^Incompatible types on DWARF stack|operands that do not fit \(types differ\)/;
 const UNREADABLE = /^(Cannot access memory at address|memory at) (0x[0-9a-f]+)/;
 
+const GONE = '<optimized out>';
+
 /** What is not there reads the same whatever the words. */
 function textOf(tree: Tree): string {
   if (typeof tree === 'string') return tree;
-  if ('gone' in tree) return '<optimized out>';
+  if ('gone' in tree) return GONE;
   if ('error' in tree) {
-    if (NOT_KEPT.test(tree.error)) return '<optimized out>';
+    if (NOT_KEPT.test(tree.error)) return GONE;
     if (UNREADABLE.test(tree.error)) return '<unreadable>';
     return MISTYPED.test(tree.error) ? '<mistyped>' : `<${tree.error}>`;
   }
@@ -229,7 +292,7 @@ function isSame(gdb: Tree, ours: Tree): boolean {
   if (text === textOf(ours)) return true;
   if (!text.startsWith('<') || typeof ours === 'string') return false;
   const parts = partsOf(ours);
-  if (text === '<optimized out>') return parts.length > 0 && parts.every((part) => isSame(gdb, part));
+  if (text === GONE) return parts.length > 0 && parts.every((part) => isSame(gdb, part));
   return parts.some((part) => isSame(gdb, part));
 }
 

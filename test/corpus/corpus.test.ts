@@ -5,7 +5,7 @@
  */
 import { requireTool } from '../support/tools';
 import { accepted } from './accepted';
-import { built, chosenBuilds, CLANG, GCC, LLD, sourcePaths, UNOPTIMISED } from './builds';
+import { built, chosenBuilds, CLANG, GCC, LLD, sourcePaths, twinOf, UNOPTIMISED } from './builds';
 import { GDB, QEMU } from './judge';
 import { OBJCOPY } from './split';
 import { describeCorpus } from './suite';
@@ -20,4 +20,5 @@ describeCorpus('corpus', {
     requireTool(context, GCC, CLANG, LLD, OBJCOPY, GDB, QEMU);
   },
   built,
+  twinOf,
 });

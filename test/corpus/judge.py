@@ -89,7 +89,7 @@ def member_pointer(value, type_):
     if value.address is None:
         return {"error": "pointer to a method in a register"}
     data = gdb.selected_inferior().read_memory(int(value.address), type_.sizeof)
-    return str(int.from_bytes(bytes(data), "little"))
+    return str(int.from_bytes(bytes(data), "little", signed=True))
 
 
 def is_enumeration(type_):

@@ -20,6 +20,8 @@ export interface Corpus<B extends { readonly name: string }> {
   /** Skips where something is not installed. */
   require(context: Context): void;
   built(build: B): Promise<Built>;
+  /** The build with the same code and debug information that is not split, where GDB needs it. */
+  twinOf?(build: B): B | undefined;
 }
 
 interface Ready {
@@ -58,7 +60,9 @@ export function describeCorpus<B extends { readonly name: string }>(title: strin
         ready.delete(build);
         assert.ok(stops.length > corpus.stopsMin, `GDB stopped ${stops.length} times`);
         truth ??= prepare(corpus.unoptimised).then((found) => new Truth(found.stops));
-        const comparison = compareProgram(new Comparison(build.name, await truth), program, stops);
+        const twin = corpus.twinOf?.(build);
+        const twins = twin === undefined ? undefined : (await prepare(twin)).stops;
+        const comparison = compareProgram(new Comparison(build.name, await truth, twins), program, stops);
         const unexplained = comparison.differences.filter((one) => !explained(one));
         for (const key of ['stops', 'frames', 'variables', 'values', 'tailFrames'] as const)
           total[key] += comparison.counts[key];

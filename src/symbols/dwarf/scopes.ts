@@ -16,28 +16,19 @@ const BLOCKS: ReadonlySet<number> = new Set([TAG.lexicalBlock, TAG.tryBlock, TAG
 
 /** Blocks of the function (or inlined instance) that hold an address of the file, the innermost first. */
 export const blocksOf = (body: Die, address: bigint, meaning: Meaning): Block[] => {
-  const blocks: Block[] = [];
   const completed = completedIn(body);
-  for (let die: Die | undefined = body; die !== undefined && blocks.length < MAX_DEPTH;) {
-    const level: Level = { own: [], inner: undefined };
-    readLevel(die, address, level, 0);
-    blocks.unshift({ variables: variablesOf(die, level.own, completed, meaning) });
-    die = level.inner;
-  }
-  return blocks;
+  return levelsAt(body, address)
+    .map(({ die, own }) => ({ variables: variablesOf(die, own, completed, meaning) }))
+    .reverse();
 };
 
 /** Enumerations that are declared in the blocks that hold an address of the file, the innermost block's first. */
 export const enumerationsIn = (body: Die, address: bigint): Die[] => {
-  const found: Die[][] = [];
-  for (let die: Die | undefined = body; die !== undefined && found.length < MAX_DEPTH;) {
-    const level: Level = { own: [], inner: undefined };
-    readLevel(die, address, level, 0);
+  const found = levelsAt(body, address).map(({ die }) => {
     const abstract = die.has(AT.abstractOrigin) ? abstractOf(die) : undefined;
-    found.unshift([die, ...(abstract ? [abstract] : [])].flatMap(enumerationsOf));
-    die = level.inner;
-  }
-  return found.flat();
+    return [die, ...(abstract ? [abstract] : [])].flatMap(enumerationsOf);
+  });
+  return found.reverse().flat();
 };
 
 const enumerationsOf = (block: Die): Die[] => {
@@ -49,10 +40,28 @@ const enumerationsOf = (block: Die): Die[] => {
 };
 
 interface Level {
+  readonly die: Die;
   readonly own: Die[];
-  /** The block within that holds the address. */
-  inner: Die | undefined;
+  /** The blocks within that hold the address. */
+  readonly inner: Die[];
 }
+
+/**
+ * The function and its blocks that hold the address, the outermost first. Link-time optimisation lays blocks beside the
+ * one that the source has around them: of two that hold the address the later is taken for the inner one.
+ */
+const levelsAt = (body: Die, address: bigint): readonly Level[] => {
+  const levels: Level[] = [];
+  const visit = (die: Die): void => {
+    if (levels.length >= MAX_DEPTH) return;
+    const level: Level = { die, own: [], inner: [] };
+    levels.push(level);
+    readLevel(die, address, level, 0);
+    level.inner.forEach(visit);
+  };
+  visit(body);
+  return levels;
+};
 
 const readLevel = (die: Die, address: bigint, level: Level, depth: number): void => {
   for (const child of die.children()) {
@@ -62,8 +71,9 @@ const readLevel = (die: Die, address: bigint, level: Level, depth: number): void
     }
     if (!BLOCKS.has(child.tag)) continue;
     if (hasCode(child)) {
+      if (level.inner.length >= MAX_DEPTH) continue;
       if (child.unit.rangesOf(child.entry).some(({ start, end }) => address >= start && address < end))
-        level.inner ??= child;
+        level.inner.push(child);
     } else if (depth < MAX_DEPTH) {
       // A block without code of its own stands for its variables only.
       readLevel(child, address, level, depth + 1);
@@ -106,10 +116,12 @@ const variablesOf = (
   const ordered = new Set<Die>();
   const visit = (die: Die, depth: number): void => {
     for (const child of die.children()) {
-      const concrete = byOrigin.get(child.key);
+      // What completes a constructor's parameter may leave out that of its variant, which completes the same.
+      const keys = [...child.origins()].map(({ key }) => key);
+      const concrete = keys.map((key) => byOrigin.get(key)).find((found) => found !== undefined);
       if (concrete !== undefined) {
         for (const one of concrete) ordered.add(one);
-      } else if (completed.has(child.key)) {
+      } else if (keys.some((key) => completed.has(key))) {
         continue;
       } else if (VARIABLES.has(child.tag)) {
         if (ordered.size < MAX_VARIABLES) ordered.add(child);
