@@ -100,9 +100,7 @@ describe('dap: random expressions on a compiled program', () => {
       const expected = theirs[index] ?? 'error';
       if (sameZero(String(ours)) === sameZero(String(expected))) continue;
       const isRefused = String(expected).includes('Division by zero') && ours === 'error';
-      const isUnable = UNABLE.some(
-        ([part, message]) => part.test(text) && expected === `error: ${message}`,
-      );
+      const isUnable = UNABLE.some(([part, message]) => part.test(text) && expected === `error: ${message}`);
       if (isRefused || isUnable) accepted++;
       else differing.push(`${text}: ours ${String(ours)}, GDB's ${String(expected)}`);
     }
