@@ -3,7 +3,13 @@ import { userError } from '../base/errors';
 import type { Symbols } from '../symbols/symbols';
 import type { NamedSymbol } from '../symbols/symbol-index';
 import type { Type } from '../symbols/types';
-import type { FrameContext, FunctionScope, TypedSymbols, Variable } from '../symbols/variables';
+import {
+  NOWHERE,
+  type FrameContext,
+  type FunctionScope,
+  type TypedSymbols,
+  type Variable,
+} from '../symbols/variables';
 import { builtinType, VOID_POINTER } from './builtin-types';
 import { memberNamed, targetOf } from './children';
 import type { Designator, TypeSyntax } from './expression-syntax';
@@ -176,14 +182,6 @@ export class Names {
     return { offset: at.location.address, type: at.type };
   }
 }
-
-const NOWHERE: FrameContext = {
-  pc: 0n,
-  register: () => undefined,
-  read: () => undefined,
-  cfa: undefined,
-  caller: () => undefined,
-};
 
 export const noMember = (type: Type, name: string): Error => {
   const bare = plain(type);

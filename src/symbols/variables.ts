@@ -15,6 +15,15 @@ export interface FrameContext {
   caller(): FrameContext | undefined;
 }
 
+/** For what needs no frame: all that one would have is unknown. */
+export const NOWHERE: FrameContext = {
+  pc: 0n,
+  register: () => undefined,
+  read: () => undefined,
+  cfa: undefined,
+  caller: () => undefined,
+};
+
 /** Where a value lies, or what it is (DWARF 5, 2.6). */
 export type Location =
   | { readonly kind: 'memory'; readonly address: bigint }

@@ -1,6 +1,6 @@
 /** Scopes and static variables against GDB, at every instruction. */
 import assert from 'node:assert/strict';
-import type { FrameContext, Location, Variable } from '../../src/symbols/variables';
+import { NOWHERE, type Location, type Variable } from '../../src/symbols/variables';
 import type { SymbolFile } from '../../src/symbols/symbol-file';
 import { ELF_GCC, GDB, gdb, open } from './support';
 import { TYPED_BUILDS, typedCorpus } from './typed-support';
@@ -67,14 +67,6 @@ const textAddresses = (file: SymbolFile): bigint[] => {
   return Array.from({ length: text.size >> 2 }, (_, i) => text.address + BigInt(4 * i));
 };
 
-const nowhere: FrameContext = {
-  pc: 0n,
-  register: () => undefined,
-  read: () => undefined,
-  cfa: undefined,
-  caller: () => undefined,
-};
-
 const place = (location: Location | undefined): string =>
   location?.kind === 'memory' ? `0x${location.address.toString(16)}` : (location?.kind ?? 'unknown');
 
@@ -109,7 +101,7 @@ except gdb.error as e: print('row', 'optimizedOut')`,
       const path = corpus.build(build);
       const file = open(path);
       const near = (name: string): bigint => file.symbolNamed(name)?.address ?? assert.fail(name);
-      const locate = (variable: Variable | undefined): string => place(variable?.locate(nowhere));
+      const locate = (variable: Variable | undefined): string => place(variable?.locate(NOWHERE));
       const globals = ['origin', 'all', 'limit', 'elsewhere'];
       const ours = [
         ...globals.map((name) => locate(file.variableNamed(name))),
@@ -143,8 +135,8 @@ except gdb.error as e: print('row', 'optimizedOut')`,
       const file = open(path);
       const moved = file.withBias(0x1000_0000n);
       const start = file.symbolNamed('_start')?.address ?? assert.fail();
-      const at = file.variableNamed('all')?.locate(nowhere);
-      const there = moved.variableNamed('all')?.locate(nowhere);
+      const at = file.variableNamed('all')?.locate(NOWHERE);
+      const there = moved.variableNamed('all')?.locate(NOWHERE);
       assert.ok(at?.kind === 'memory' && there?.kind === 'memory');
       assert.equal(there.address, at.address + 0x1000_0000n);
       assert.deepEqual(moved.scopesAt(start), []);
@@ -161,7 +153,7 @@ except gdb.error as e: print('row', 'optimizedOut')`,
       const own = file.scopesAt(start).at(-1)?.blocks.at(-1)?.variables ?? [];
       const elsewhere = own.find((one) => one.name === 'elsewhere') ?? assert.fail('not in the block');
       const expected = file.symbolNamed('elsewhere')?.address;
-      assert.deepEqual(elsewhere.locate(nowhere), { kind: 'memory', address: expected });
+      assert.deepEqual(elsewhere.locate(NOWHERE), { kind: 'memory', address: expected });
       assert.match(elsewhere.declaration?.file ?? '', /types\.c$/);
     });
   }

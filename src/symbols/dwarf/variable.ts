@@ -1,7 +1,7 @@
 /** Variables, parameters and constants (DWARF 5, 4.1): what they are called, what they are, and where. */
 import { lazily } from '../lazily';
 import { byteSizeOf } from '../type-size';
-import type { FrameContext, Location, Variable } from '../variables';
+import { NOWHERE, type Location, type Variable } from '../variables';
 import { AT, TAG } from './constants';
 import type { Die, Found } from './die';
 import { constantOf } from './forms';
@@ -153,12 +153,4 @@ const isDropped = (die: Die, location: Location, meaning: Meaning): boolean =>
 export const isLeftOut = (die: Die, meaning: Meaning): boolean => {
   const location = meaning.attempt(() => locateAttribute(die, AT.location, placeIn(NOWHERE, meaning)));
   return location !== undefined && isDropped(die, location, meaning);
-};
-
-const NOWHERE: FrameContext = {
-  pc: 0n,
-  register: () => undefined,
-  read: () => undefined,
-  cfa: undefined,
-  caller: () => undefined,
 };
